@@ -1,0 +1,149 @@
+"""What can go wrong, in ten classes.
+
+    SealtrailError
+    |-- UsageError        the caller asked for something that cannot be: settings, arguments, paths
+    |-- EventError        an event is refused, with the `$.path` at fault
+    |-- QueryError        a query cannot be read, with the column at fault
+    |-- RuleError         a detection rule cannot be used, with file and line
+    |-- AccessError       a key is missing, wrong, or lacks the role
+    |-- BusyError         not now: the queue or the disk is full, try again after `retry_after` seconds
+    |-- NotFoundError     a trail, an entry or a file is not there
+    |-- LedgerError       the ledger cannot be opened or appended to (fatal: recovery is on restart)
+        `-- TamperedError what is on disk contradicts what was signed
+
+Every error has a stable code from `CODES`, which docs/reference/errors.md explains one by one; a code that
+is not listed there fails the suite. `what` says what happened and why, `hint` what to do next.
+"""
+
+from __future__ import annotations
+
+CODES: dict[str, str] = {
+    # settings and arguments
+    "usage.setting": "a setting or environment variable has a value that cannot be used",
+    "usage.path": "a folder or file given on the command line cannot be used",
+    "usage.argument": "an argument cannot be understood",
+    "usage.extra": "a command needs an optional part of the package that is not installed",
+    "usage.format": "the data folder was written by a version this one cannot read",
+    # events at the door
+    "event.not-utf8": "a line is not UTF-8",
+    "event.not-json": "a line is not one JSON object",
+    "event.duplicate-key": "an object names a key twice, which JSON readers resolve differently",
+    "event.too-long": "a line is longer than an entry can be",
+    "event.too-deep": "an event nests deeper than the limit",
+    "event.number": "an integer cannot be held exactly by every JSON reader, or a number is not finite",
+    "event.missing": "an event lacks a field that every event has",
+    "event.type": "a field has a value of another type than the schema says",
+    "event.collector-key": "a producer set a field that only the collector may set",
+    "event.reserved-kind": "a producer sent a kind of event that only the collector may write",
+    "event.conflict": "an identity (emitter, sequence) was used before for other bytes",
+    "event.torn": "a line was cut short by the death of its writer",
+    "event.unreadable-line": "a line of a log file does not have the format it is read as",
+    # reading
+    "query.syntax": "a query cannot be parsed",
+    "query.field": "a query names a field in a way its type does not allow",
+    "query.time": "a time cannot be understood",
+    # rules
+    "rule.syntax": "a rule file is not valid Sigma",
+    "rule.unsupported": "a rule uses a part of Sigma that this engine does not run",
+    # doors
+    "access.missing": "a request came without a key",
+    "access.denied": "the key is unknown, or its role does not allow this",
+    "busy.queue": "the collector's queue is full",
+    "busy.disk": "the disk is nearly full, so nothing more is accepted",
+    "busy.stopping": "the collector is stopping",
+    "not-found.trail": "there is no such trail",
+    "not-found.entry": "there is no such entry",
+    "not-found.file": "a file that was expected is not there",
+    # ledger
+    "ledger.locked": "another process is the writer of this data folder",
+    "ledger.key": "a signing key is missing, unreadable or too widely readable",
+    "ledger.io": "the disk refused a write or a sync; what was not acknowledged may be lost",
+    "ledger.entry": "an entry is empty or larger than 65,535 bytes",
+    "ledger.not-anchored": "nothing outside the folder vouches for what is being checked",
+    "ledger.tampered": "bytes on disk contradict a signed checkpoint",
+}
+
+
+class SealtrailError(Exception):
+    """Base of all errors. `code` is stable, `what` says what happened and why, `hint` what to do next."""
+
+    exit_code = 2
+
+    def __init__(self, code: str, what: str, *, hint: str = "") -> None:
+        if code not in CODES:
+            raise KeyError(f"error code {code!r} is not listed in sealtrail.errors.CODES")
+        super().__init__(what)
+        self.code = code
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what} [{self.code}]" + (f"\n  {self.hint}" if self.hint else "")
+
+
+class UsageError(SealtrailError):
+    """The caller asked for something that cannot be."""
+
+
+class EventError(SealtrailError):
+    """An event is refused; `path` points into it, `$` being the whole."""
+
+    def __init__(self, code: str, what: str, *, path: str = "$", hint: str = "") -> None:
+        super().__init__(code, what, hint=hint)
+        self.path = path
+
+
+class QueryError(SealtrailError):
+    """A query cannot be read; `column` (from 0) is where."""
+
+    def __init__(self, code: str, what: str, *, query: str = "", column: int = 0, hint: str = "") -> None:
+        super().__init__(code, what, hint=hint)
+        self.query = query
+        self.column = column
+
+    def __str__(self) -> str:
+        caret = f"\n  {self.query}\n  {' ' * self.column}^" if self.query else ""
+        return f"{self.what} [{self.code}]{caret}" + (f"\n  {self.hint}" if self.hint else "")
+
+
+class RuleError(SealtrailError):
+    """A detection rule cannot be used; `file` and `line` (from 1, 0 when unknown) say where."""
+
+    def __init__(self, code: str, what: str, *, file: str = "", line: int = 0, hint: str = "") -> None:
+        super().__init__(code, what, hint=hint)
+        self.file = file
+        self.line = line
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {super().__str__()}"
+
+
+class AccessError(SealtrailError):
+    """A key is missing, wrong, or lacks the role."""
+
+
+class BusyError(SealtrailError):
+    """Not now. `retry_after` is in seconds."""
+
+    def __init__(self, code: str, what: str, *, retry_after: float = 1.0, hint: str = "") -> None:
+        super().__init__(code, what, hint=hint)
+        self.retry_after = retry_after
+
+
+class NotFoundError(SealtrailError):
+    """A trail, an entry or a file is not there."""
+
+
+class LedgerError(SealtrailError):
+    """The ledger cannot be opened or appended to. Fatal for the writer: recovery happens on restart."""
+
+
+class TamperedError(LedgerError):
+    """What is on disk contradicts what was signed. `trail` and `index` say where."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, trail: str = "", index: int = 0, hint: str = "") -> None:
+        super().__init__("ledger.tampered", what, hint=hint)
+        self.trail = trail
+        self.index = index

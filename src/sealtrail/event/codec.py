@@ -1,0 +1,200 @@
+"""Bytes to fields and back. Canonical bytes: the form in which an event is hashed, and the only one.
+
+Canonical is UTF-8 JSON without insignificant white space, keys in schema order then others sorted, integers
+within 2^53, and every character escaped that could hide or break a line: C0, DEL, C1, U+2028, U+2029 and
+the bidirectional controls.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from sealtrail.errors import EventError
+from sealtrail.event.fields import COLLECTOR_KEYS, ORDER
+from sealtrail.event.limits import MAX_DEPTH, MAX_INTEGER, MAX_LINE_BYTES
+
+Fields = dict[str, Any]
+"""One event as a flat mapping of dotted names to JSON values."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+# Raw in the output of every JSON library we know: msgspec escapes C0 only.
+_HIDDEN: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_LAST: Final = len(ORDER)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def escape_hidden(data: bytes) -> bytes:
+    """Escape what a JSON encoder leaves raw and a terminal or log reader would obey."""
+    if data.isascii() and b"\x7f" not in data:
+        return data
+    return _HIDDEN.sub(_escape, data.decode()).encode()
+
+
+def encode(value: object) -> bytes:
+    """Encode a Struct or mapping, keys as they come. Raises what msgspec raises for foreign values."""
+    return escape_hidden(_encode(value))
+
+
+def ordered(fields: Mapping[str, Any]) -> Fields:
+    """The same fields, keys in schema order, unknown keys sorted before the collector's two."""
+
+    def place(key: str) -> tuple[int, str]:
+        known = ORDER.get(key)
+        if known is None:
+            return (_LAST, key)
+        return (_LAST + 1 + known, "") if key in COLLECTOR_KEYS else (known, "")
+
+    return {key: fields[key] for key in sorted(fields, key=place)}
+
+
+def canonical(fields: Mapping[str, Any]) -> bytes:
+    """Canonical bytes of an event, without a line end. Equal fields give equal bytes."""
+    return encode(ordered(fields))
+
+
+def decode(line: bytes) -> Fields:
+    """One line as fields. Raises EventError for anything that two JSON readers could read differently."""
+    if len(line) > MAX_LINE_BYTES:
+        raise EventError(
+            "event.too-long",
+            f"the line has {len(line):,} bytes, the limit is {MAX_LINE_BYTES:,}",
+            hint="Cut long values where the event is made; Sealtrail's own capture does.",
+        )
+    try:
+        value = _decode(line)
+    except msgspec.DecodeError as error:
+        raise _unreadable(line, error) from None
+    except RecursionError:
+        raise EventError("event.too-deep", f"the event nests deeper than {MAX_DEPTH} levels") from None
+    if not isinstance(value, dict):
+        raise EventError(
+            "event.not-json", f"expected an object, got {_json_name(value)}", hint="One JSON object a line."
+        )
+    # Encoding again gives the same bytes unless a key came twice, white space or needless escapes were
+    # there: only then is the slow, exact reader worth its price.
+    if encode(value) != line:
+        _refuse_duplicates(line)
+    _check_values(value)
+    return value
+
+
+def is_canonical(line: bytes, fields: Fields) -> bool:
+    """True where `line` is already the canonical form of `fields`, which `decode(line)` gave."""
+    keys = tuple(fields)
+    if keys not in _seen_orders:
+        if tuple(ordered(fields)) != keys:
+            return False
+        if len(_seen_orders) < _MAX_ORDERS:
+            _seen_orders.add(keys)
+    return encode(fields) == line
+
+
+# Producers send a handful of key sequences over and over; bounded, because producers are not trusted.
+_MAX_ORDERS: Final = 4096
+_seen_orders: set[tuple[str, ...]] = set()
+
+
+def flatten(value: Mapping[str, Any]) -> Fields:
+    """Nested ECS objects as dotted names. Fields of type json, and lists, are kept whole.
+
+    Raises EventError where nesting and dots name the same field twice.
+    """
+    flat: Fields = {}
+    _flatten("", value, flat, 0)
+    return flat
+
+
+_WHOLE: Final = frozenset({"sealtrail.details", "sealtrail.alert.key"})
+
+
+def _flatten(prefix: str, value: Mapping[str, Any], into: Fields, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise EventError(
+            "event.too-deep", f"the event nests deeper than {MAX_DEPTH} levels", path=f"$.{prefix}"
+        )
+    for key, item in value.items():
+        name = f"{prefix}.{key}" if prefix else key
+        if isinstance(item, dict) and item and name not in _WHOLE:
+            _flatten(name, item, into, depth + 1)
+        elif name in into:
+            raise EventError("event.duplicate-key", f"`{name}` is given twice", path=f"$.{name}")
+        else:
+            into[name] = item
+
+
+def _unreadable(line: bytes, error: msgspec.DecodeError) -> EventError:
+    try:
+        line.decode()
+    except UnicodeDecodeError as bad:
+        return EventError("event.not-utf8", f"byte {bad.start} is not UTF-8 ({bad.reason})")
+    if "recursion" in str(error).lower():
+        return EventError("event.too-deep", f"the event nests deeper than {MAX_DEPTH} levels")
+    return EventError("event.not-json", f"the line is not JSON: {error}", hint="One JSON object a line.")
+
+
+def _refuse_duplicates(line: bytes) -> None:
+    import json
+
+    def once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        seen: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in seen:
+                raise EventError("event.duplicate-key", f"`{key}` is given twice", path=f"$.{key}")
+            seen[key] = value
+        return seen
+
+    try:
+        json.loads(line, object_pairs_hook=once)
+    except RecursionError:
+        raise EventError("event.too-deep", f"the event nests deeper than {MAX_DEPTH} levels") from None
+    except ValueError as error:
+        raise EventError("event.not-json", f"JSON readers disagree about the line: {error}") from None
+
+
+def _check_values(fields: Fields) -> None:
+    for key, value in fields.items():
+        kind = type(value)
+        if kind is str or kind is bool or value is None:
+            continue
+        _check_value(key, value, 1)
+
+
+def _check_value(path: str, value: Any, depth: int) -> None:
+    if isinstance(value, (bool, str)) or value is None:
+        return
+    if isinstance(value, int):
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise EventError(
+                "event.number",
+                "the integer is beyond 2^53, which JSON readers round",
+                path=f"$.{path}",
+                hint="Send it as text.",
+            )
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise EventError("event.number", "the number is not finite", path=f"$.{path}")
+    elif depth >= MAX_DEPTH:
+        raise EventError(
+            "event.too-deep", f"the event nests deeper than {MAX_DEPTH} levels", path=f"$.{path}"
+        )
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_value(f"{path}.{key}", item, depth + 1)
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            _check_value(f"{path}[{place}]", item, depth + 1)
+
+
+def _json_name(value: object) -> str:
+    names = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array"}
+    return names.get(type(value), "null")

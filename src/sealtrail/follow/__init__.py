@@ -1,0 +1,1 @@
+"""How everything else learns of new entries."""

@@ -1,0 +1,101 @@
+"""Settings: `settings.toml` in the data folder for the collector, environment variables for capture.
+
+Every setting has a safe default, so a folder without the file works. A file with a name we do not know is
+refused: a misspelt limit must not be silently ignored. docs/reference/settings.md lists them all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from sealtrail.errors import UsageError
+
+SETTINGS_FILE = "settings.toml"
+
+
+class LedgerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """[ledger]"""
+
+    origin: str = ""  # schema-less URL that names this installation; empty: made up once, kept in the keys
+    checkpoint_seconds: float = 5.0  # how often news is signed
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """[retention]: whole sealed volumes older than this go, with a signed event that says so."""
+
+    access_days: int = 400  # PCI DSS 10.5.1 wants 12 months; a month more, so that the year is whole
+    audit_days: int = 2200  # HIPAA 164.316(b)(2)(i) speaks of 6 years
+
+
+class DiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """[disk]: below this much free space nothing is accepted, so that the ledger never meets a full disk."""
+
+    free_bytes: int = 512 * 1024 * 1024
+    free_percent: float = 2.0
+
+
+class IntakeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """[intake]"""
+
+    body_bytes: int = 16 * 1024 * 1024  # of one POST, decompressed
+    queue_bytes: int = 64 * 1024 * 1024  # waiting for the writer; beyond it producers are told to wait
+
+
+class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """[response]"""
+
+    simulate: bool = False  # plan blocks, record them, but do not enforce
+    allow: tuple[str, ...] = ()  # CIDRs that are never blocked; wins over everything
+    blocks_per_minute: int = 30  # more than this is a bug or a trap, not a defence
+    default_seconds: int = 900
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """The whole file."""
+
+    ledger: LedgerSettings = LedgerSettings()
+    retention: RetentionSettings = RetentionSettings()
+    disk: DiskSettings = DiskSettings()
+    intake: IntakeSettings = IntakeSettings()
+    response: ResponseSettings = ResponseSettings()
+
+
+def load(folder: Path) -> Settings:
+    """The settings of a data folder; defaults where there is no file."""
+    path = folder / SETTINGS_FILE
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return Settings()
+    try:
+        return msgspec.toml.decode(data, type=Settings)
+    except msgspec.MsgspecError as error:
+        raise UsageError(
+            "usage.setting", f"{path}: {error}", hint="See docs/reference/settings.md for names and units."
+        ) from None
+
+
+class CaptureSettings(msgspec.Struct, frozen=True):
+    """What capture reads from the environment of the application."""
+
+    spool: Path
+    service: str
+    trusted_proxies: tuple[str, ...]
+    pseudonym_key: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> CaptureSettings:
+        env = os.environ if environ is None else environ
+        proxies = tuple(
+            part.strip() for part in env.get("SEALTRAIL_TRUSTED_PROXIES", "").split(",") if part.strip()
+        )
+        return cls(
+            spool=Path(env.get("SEALTRAIL_SPOOL") or "sealtrail-spool"),
+            service=env.get("SEALTRAIL_SERVICE", ""),
+            trusted_proxies=proxies,
+            pseudonym_key=env.get("SEALTRAIL_PSEUDONYM_KEY", ""),
+        )
