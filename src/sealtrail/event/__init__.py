@@ -1,6 +1,6 @@
 """The noun everybody speaks. Pure: no clock, no disk, no network."""
 
-from sealtrail.event.codec import Fields, canonical, decode, flatten, is_canonical
+from sealtrail.event.codec import Fields, canonical, decode, flatten, is_canonical, read
 from sealtrail.event.entry import Batch, Entry, Position, Range, Receipt, Rejection
 from sealtrail.event.fields import FIELDS, KINDS, TRAIL_OF, TRAILS, Field
 from sealtrail.event.validate import check, is_reserved, kind_of
@@ -25,4 +25,5 @@ __all__ = [
     "is_canonical",
     "is_reserved",
     "kind_of",
+    "read",
 ]

@@ -58,33 +58,34 @@ def ordered(fields: Mapping[str, Any]) -> Fields:
 
 
 def canonical(fields: Mapping[str, Any]) -> bytes:
-    """Canonical bytes of an event, without a line end. Equal fields give equal bytes."""
-    return encode(ordered(fields))
+    """Canonical bytes of an event, without a line end. The same fields in any order give the same bytes.
+
+    Inside nested values keys stay in the order they have. Raises EventError where the bytes are more than a
+    line may hold: escaping can make a line six times as long as it came.
+    """
+    line = encode(ordered(fields))
+    _check_length(line)
+    return line
 
 
 def decode(line: bytes) -> Fields:
     """One line as fields. Raises EventError for anything that two JSON readers could read differently."""
-    if len(line) > MAX_LINE_BYTES:
-        raise EventError(
-            "event.too-long",
-            f"the line has {len(line):,} bytes, the limit is {MAX_LINE_BYTES:,}",
-            hint="Cut long values where the event is made; Sealtrail's own capture does.",
-        )
+    _check_length(line)
     try:
         value = _decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _unreadable(line, error) from None
     except RecursionError:
         raise EventError("event.too-deep", f"the event nests deeper than {MAX_DEPTH} levels") from None
     if not isinstance(value, dict):
         raise EventError(
-            "event.not-json", f"expected an object, got {_json_name(value)}", hint="One JSON object a line."
+            "event.not-json", f"expected an object, got {json_name(value)}", hint="One JSON object a line."
         )
+    _check_values(value)  # before the encoder, which would recurse as deep as the value is nested
     # Encoding again gives the same bytes unless a key came twice, white space or needless escapes were
     # there: only then is the slow, exact reader worth its price.
     if encode(value) != line:
         _refuse_duplicates(line)
-    _check_values(value)
     return value
 
 
@@ -94,13 +95,15 @@ def is_canonical(line: bytes, fields: Fields) -> bool:
     if keys not in _seen_orders:
         if tuple(ordered(fields)) != keys:
             return False
-        if len(_seen_orders) < _MAX_ORDERS:
+        if len(_seen_orders) < _MAX_ORDERS and len(keys) <= len(ORDER) and sum(map(len, keys)) <= _MAX_NAMES:
             _seen_orders.add(keys)
     return encode(fields) == line
 
 
-# Producers send a handful of key sequences over and over; bounded, because producers are not trusted.
-_MAX_ORDERS: Final = 4096
+# Producers send a handful of key sequences over and over. Producers are not trusted, so both the number of
+# sequences and the length of each are bounded: 16 MB at worst.
+_MAX_ORDERS: Final = 1024
+_MAX_NAMES: Final = 4096
 _seen_orders: set[tuple[str, ...]] = set()
 
 
@@ -120,19 +123,41 @@ _WHOLE: Final = frozenset({"sealtrail.details", "sealtrail.alert.key"})
 def _flatten(prefix: str, value: Mapping[str, Any], into: Fields, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise EventError(
-            "event.too-deep", f"the event nests deeper than {MAX_DEPTH} levels", path=f"$.{prefix}"
+            "event.too-deep", f"the event nests deeper than {MAX_DEPTH} levels", path=f"$.{shown(prefix)}"
         )
     for key, item in value.items():
         name = f"{prefix}.{key}" if prefix else key
         if isinstance(item, dict) and item and name not in _WHOLE:
             _flatten(name, item, into, depth + 1)
         elif name in into:
-            raise EventError("event.duplicate-key", f"`{name}` is given twice", path=f"$.{name}")
+            raise _twice(name)
         else:
             into[name] = item
 
 
-def _unreadable(line: bytes, error: msgspec.DecodeError) -> EventError:
+def shown(key: str) -> str:
+    """A key as it may stand in a message: a foreign key can be long, or hold what a terminal obeys."""
+    short = key if len(key) <= _MAX_SHOWN else key[: _MAX_SHOWN - 3] + "..."
+    return short if short.isprintable() else ascii(short)[1:-1]
+
+
+_MAX_SHOWN: Final = 80
+
+
+def _twice(key: str) -> EventError:
+    return EventError("event.duplicate-key", f"`{shown(key)}` is given twice", path=f"$.{shown(key)}")
+
+
+def _check_length(line: bytes) -> None:
+    if len(line) > MAX_LINE_BYTES:
+        raise EventError(
+            "event.too-long",
+            f"the line has {len(line):,} bytes, the limit is {MAX_LINE_BYTES:,}",
+            hint="Cut long values where the event is made; Sealtrail's own capture does.",
+        )
+
+
+def _unreadable(line: bytes, error: Exception) -> EventError:
     try:
         line.decode()
     except UnicodeDecodeError as bad:
@@ -149,7 +174,7 @@ def _refuse_duplicates(line: bytes) -> None:
         seen: dict[str, Any] = {}
         for key, value in pairs:
             if key in seen:
-                raise EventError("event.duplicate-key", f"`{key}` is given twice", path=f"$.{key}")
+                raise _twice(key)
             seen[key] = value
         return seen
 
@@ -166,35 +191,53 @@ def _check_values(fields: Fields) -> None:
         kind = type(value)
         if kind is str or kind is bool or value is None:
             continue
-        _check_value(key, value, 1)
+        fault = _fault(value, 1)
+        if fault is not None:
+            code, what, path = fault
+            hint = "Send it as text." if code == "event.number" else ""
+            raise EventError(code, what, path=f"$.{shown(key)}{path}", hint=hint)
 
 
-def _check_value(path: str, value: Any, depth: int) -> None:
+def _fault(value: Any, depth: int) -> tuple[str, str, str] | None:
+    """(code, what, path) of the first value that may not be. The path is spelt out on the way back only:
+
+    a long key above a long list would otherwise be copied once for each of its items.
+    """
     if isinstance(value, (bool, str)) or value is None:
-        return
+        return None
     if isinstance(value, int):
-        if not -MAX_INTEGER <= value <= MAX_INTEGER:
-            raise EventError(
-                "event.number",
-                "the integer is beyond 2^53, which JSON readers round",
-                path=f"$.{path}",
-                hint="Send it as text.",
-            )
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise EventError("event.number", "the number is not finite", path=f"$.{path}")
-    elif depth >= MAX_DEPTH:
-        raise EventError(
-            "event.too-deep", f"the event nests deeper than {MAX_DEPTH} levels", path=f"$.{path}"
-        )
-    elif isinstance(value, dict):
+        if -MAX_INTEGER <= value <= MAX_INTEGER:
+            return None
+        return ("event.number", "the integer is beyond 2^53, which JSON readers round", "")
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ("event.number", "the number is not finite", "")
+    if depth >= MAX_DEPTH:
+        return ("event.too-deep", f"the event nests deeper than {MAX_DEPTH} levels", "")
+    if isinstance(value, dict):
         for key, item in value.items():
-            _check_value(f"{path}.{key}", item, depth + 1)
+            fault = _fault(item, depth + 1)
+            if fault is not None:
+                return (fault[0], fault[1], f".{shown(key)}{fault[2]}")
     elif isinstance(value, list):
         for place, item in enumerate(value):
-            _check_value(f"{path}[{place}]", item, depth + 1)
+            fault = _fault(item, depth + 1)
+            if fault is not None:
+                return (fault[0], fault[1], f"[{place}]{fault[2]}")
+    return None
 
 
-def _json_name(value: object) -> str:
-    names = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array"}
+def json_name(value: object) -> str:
+    """What JSON calls the type of a value."""
+    names = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
     return names.get(type(value), "null")
+
+
+def read(entry: bytes) -> Fields:
+    """Fields of an entry that was checked when it was sealed. Raises EventError where it is not JSON now."""
+    try:
+        value = _decode(entry)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise EventError("event.not-json", f"the entry is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise EventError("event.not-json", f"expected an object, got {json_name(value)}")
+    return value

@@ -36,5 +36,5 @@ class Follower(Protocol):
         ...
 
     def handle(self, batch: Batch) -> None:
-        """Take a batch. After it returns the position is `batch.end`; what is kept is the follower's affair."""
+        """Take a batch; the position is then `batch.end`. What of it is kept is the follower's affair."""
         ...

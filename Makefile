@@ -1,0 +1,51 @@
+# Needs Python >= 3.11 and nothing else; everything is installed into .venv. `make PYTHON=/path/to/python demo`
+# chooses the interpreter.
+
+# The first target is what `make` alone does.
+all: setup help
+
+.PHONY: all help setup demo test check bench test-engines test-console soak lock docs
+
+help:
+	@echo "make demo          run the demo: a sample API, an attack on it, the alert, the block, the proof"
+	@echo "make test          run the whole suite"
+	@echo "make check         ruff, mypy and import-linter"
+	@echo "make bench         measure, as ratios in one run"
+	@echo "make soak          run for minutes under load, killing things"
+	@echo "make test-engines  the suite against real OpenSearch"
+	@echo "make test-console  the suite in a real Chromium"
+	@echo "make setup         the environment alone (.venv)"
+	@echo "make docs          write the generated pages of docs/reference"
+	@echo "make lock          write requirements.lock from pyproject.toml"
+
+setup:
+	@PYTHON="$(PYTHON)" sh tools/setup.sh
+
+demo: setup
+	@.venv/bin/sealtrail demo
+
+test: setup
+	@.venv/bin/python -m pytest -q
+
+check: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: setup
+	@for file in bench/[a-z]*.py; do echo "== $$file"; .venv/bin/python "$$file" || exit 1; done
+
+soak: setup
+	@SEALTRAIL_SOAK=1 .venv/bin/python -m pytest -q -m soak
+
+test-engines test-console: setup
+	@folder=tests/$$(echo $@ | cut -c6-); \
+	if [ -d "$$folder" ]; then .venv/bin/python -m pytest -q "$$folder"; \
+	else echo "There is no $$folder yet: nothing was run." >&2; exit 1; fi
+
+docs: setup
+	@.venv/bin/python tools/reference.py
+
+lock: setup
+	@.venv/bin/python tools/lock.py

@@ -1,0 +1,1 @@
+"""The server's door. `pipeline` is the page to read first."""

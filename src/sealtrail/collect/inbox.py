@@ -1,0 +1,100 @@
+"""Acts of an operator on a data folder that a server has open.
+
+The command writes a request into `state/inbox/` and waits; the server, the only writer, carries it out and
+writes the answer beside it. The folder is 0700: who can write there owns the data already.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from uuid_utils import uuid4
+
+from sealtrail.errors import BusyError, SealtrailError
+from sealtrail.follow.state import load_json, save_json
+
+_log = logging.getLogger("sealtrail.inbox")
+
+REQUEST: Final = ".request"
+ANSWER: Final = ".answer"
+LOOK_SECONDS: Final = 0.05
+
+Act = dict[str, Any]
+"""A request has `act` and the act's own fields; an answer has what the act returns, or `error`."""
+
+
+def ask(folder: Path, act: Act, *, timeout: float = 60.0) -> Act:
+    """Put an act into the inbox and wait for the answer. Raises what the server's refusal says."""
+    name = uuid4().hex
+    answer = folder / f"{name}{ANSWER}"
+    save_json(folder / f"{name}{REQUEST}", act)
+    end = time.monotonic() + timeout
+    while not answer.exists():
+        if time.monotonic() > end:
+            (folder / f"{name}{REQUEST}").unlink(missing_ok=True)
+            raise BusyError(
+                "busy.queue",
+                f"the server did not answer within {timeout:.0f} s",
+                hint="Is it still running? Try again, or stop it and work on the folder directly.",
+            )
+        time.sleep(LOOK_SECONDS / 2)
+    said = load_json(answer, {})
+    answer.unlink(missing_ok=True)
+    if "error" in said:
+        raise SealtrailError(said.get("code", "usage.argument"), said["error"], hint=said.get("hint", ""))
+    return dict(said)
+
+
+class Inbox:
+    """The server's side: one thread that answers requests in the order of their names' arrival."""
+
+    def __init__(self, folder: Path, carry_out: Callable[[Act], Act]) -> None:
+        self._folder = folder
+        self._carry_out = carry_out
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sealtrail-inbox", daemon=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Answers nobody fetched belong to commands that are gone. Requests of a server that died are
+        # carried out now: every act is idempotent.
+        for left in folder.glob(f"*{ANSWER}"):
+            left.unlink(missing_ok=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            requests = sorted(self._folder.glob(f"*{REQUEST}"), key=_age)
+            for request in requests:
+                self._answer(request)
+            if not requests:
+                self._stopping.wait(LOOK_SECONDS)
+
+    def _answer(self, request: Path) -> None:
+        try:
+            said = self._carry_out(msgspec.json.decode(request.read_bytes(), type=dict[str, Any]))
+        except SealtrailError as error:
+            said = {"error": error.what, "code": error.code, "hint": error.hint}
+        except (OSError, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+            _log.exception("the request %s cannot be carried out", request.name)
+            said = {"error": f"the request cannot be carried out: {type(error).__name__}"}
+        save_json(request.with_suffix(ANSWER), said)
+        request.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

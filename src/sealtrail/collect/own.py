@@ -1,0 +1,72 @@
+"""The collector's own voice: events that only it may write."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from uuid_utils import uuid4, uuid7
+
+from sealtrail.event import Fields, canonical
+from sealtrail.event.entry import stamp
+from sealtrail.event.fields import ECS_VERSION, SCHEMA_VERSION
+
+SOURCE: Final = "collector"
+
+HEAD: Final = "sealtrail.head"
+STARTED: Final = "sealtrail.started"
+STOPPED: Final = "sealtrail.stopped"
+GAP: Final = "sealtrail.gap"
+PRUNE: Final = "sealtrail.prune"
+EXPORT: Final = "sealtrail.export"
+CUT: Final = "sealtrail.cut"
+
+
+def head_event(trail: str, size: int, root: bytes) -> Fields:
+    """What another trail's head was when this one was signed."""
+    return {
+        "event.action": HEAD,
+        "sealtrail.head.trail": trail,
+        "sealtrail.head.size": size,
+        "sealtrail.head.root": b64encode(root).decode(),
+    }
+
+
+class Voice:
+    """One run of the collector as an emitter. Used by the writer's thread and, for `say`, by any other."""
+
+    source = SOURCE
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._emitter = f"collector-{uuid4().hex}"
+        self._seq = 0
+        self._host = socket.gethostname()
+        self._lock = threading.Lock()
+
+    def line(self, fields: Mapping[str, Any]) -> tuple[bytes, Fields]:
+        """A canonical line of kind system. What the caller sets wins over the defaults."""
+        with self._lock:
+            seq, self._seq = self._seq, self._seq + 1
+        event: Fields = {
+            "@timestamp": stamp(self._clock()),
+            "event.id": str(uuid7()),
+            "sealtrail.kind": "system",
+            "event.kind": "event",
+            "event.category": ["configuration"],
+            "event.type": ["info"],
+            "event.outcome": "success",
+            "service.name": "sealtrail",
+            "host.name": self._host,
+            "ecs.version": ECS_VERSION,
+            "sealtrail.schema": SCHEMA_VERSION,
+            "sealtrail.emitter": self._emitter,
+            "sealtrail.seq": seq,
+            **fields,
+        }
+        line = canonical(event)
+        return line, event

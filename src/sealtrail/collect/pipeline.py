@@ -1,0 +1,331 @@
+"""The page to read first: how lines become entries, and when a producer is told so.
+
+One thread owns the ledger. It takes what is queued, in turn:
+
+ 1. decides for every line whether it is new, a duplicate or a conflict        (seen)
+ 2. stamps the commit: one `event.ingested` for all of it, later than any before
+ 3. appends the new entries to their trails, a frame a trail                    (ledger, no fsync yet)
+ 4. syncs the trails it touched                                                 <- durable from here
+ 5. answers the waiters, then hands the parsed batch to the followers
+
+A crash before 4 loses only what nobody was told is safe: producers send it again. A crash between 4 and 5
+repeats it: the producer sends it again and step 1 calls it a duplicate, because its table is rebuilt from the
+ledger. If a write or a sync fails, the state of the disk is unknown: the pipeline stops for good, every waiter
+gets the error, and recovery happens at the next start.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from sealtrail.collect.own import Voice, head_event
+from sealtrail.collect.rejects import Rejects
+from sealtrail.collect.seen import Seen
+from sealtrail.errors import BusyError, LedgerError, SealtrailError
+from sealtrail.event import TRAIL_OF, Batch, Entry, Fields, Position, Range, Receipt, kind_of
+from sealtrail.event.entry import seal, stamp, suffix
+from sealtrail.ledger.log import Log
+from sealtrail.settings import Settings
+
+_log = logging.getLogger("sealtrail.pipeline")
+
+Line = tuple[bytes, Fields]
+"""A checked, canonical line and its fields."""
+
+# One commit holds at most this: larger ones only make the waiters of its first line wait longer.
+COMMIT_BYTES: Final = 4 * 1024 * 1024
+
+# How far the snapshot of the exactly-once table may lag: it bounds what a start has to read.
+SNAPSHOT_ENTRIES: Final = 100_000
+
+
+class Submission(msgspec.Struct):
+    """Lines of one source, and who waits for them."""
+
+    source: str
+    lines: Sequence[Line]
+    size: int
+    future: Future[Receipt]
+
+
+class Pipeline:
+    """The only writer. `submit` may be called from any thread."""
+
+    def __init__(
+        self,
+        logs: Mapping[str, Log],
+        seen: Seen,
+        rejects: Rejects,
+        settings: Settings,
+        *,
+        publish: Callable[[Batch], None],
+        free_space: Callable[[], str],
+        seen_path: Path,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._logs = dict(logs)
+        self._seen = seen
+        self._rejects = rejects
+        self._settings = settings
+        self._publish = publish
+        self._free_space = free_space
+        self._seen_path = seen_path
+        self._clock = clock
+        self._queue: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._waiting = 0
+        self._refusing: SealtrailError | None = None
+        self._last = max((log.last_ingested() for log in logs.values()), default="")
+        self._voice = Voice(clock)
+        self._news = False
+        self._signed_at = clock()
+        self.failed = threading.Event()
+        self.counts = {"accepted": 0, "duplicates": 0, "conflicts": 0, "commits": 0}
+        self._thread = threading.Thread(target=self._run, name="sealtrail-writer", daemon=True)
+
+    # --- for everybody
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, source: str, lines: Sequence[Line]) -> Future[Receipt]:
+        """Queue checked lines. The future resolves when they are on disk.
+
+        Raises BusyError when the queue or the disk is full: the caller keeps the lines and tries again.
+        """
+        size = sum(len(line) for line, _ in lines)
+        future: Future[Receipt] = Future()
+        full = self._free_space()
+        with self._gate:
+            if self._refusing is not None:
+                raise self._refusing
+            if full:
+                raise BusyError(
+                    "busy.disk", full, retry_after=30, hint="Free space, or lower [disk] in settings.toml."
+                )
+            if self._waiting and self._waiting + size > self._settings.intake.queue_bytes:
+                raise BusyError("busy.queue", "the collector is behind; nothing was taken", retry_after=1)
+            self._waiting += size
+            self._queue.put(Submission(source, lines, size, future))
+        return future
+
+    def record(self, fields: Fields) -> Future[Receipt]:
+        """Write an event of the collector's own, such as a start, a gap, an alert or a block."""
+        return self.submit(self._voice.source, [self._voice.line(fields)])
+
+    def ready(self) -> str:
+        """Empty when lines are accepted, else why they are not."""
+        with self._gate:
+            return self._refusing.what if self._refusing is not None else self._free_space()
+
+    def gaps(self, source: str, emitter: str) -> list[tuple[int, int]]:
+        """Numbers of a finished emitter that never arrived, as half-open ranges."""
+        return self._seen.gaps(source, emitter)
+
+    def heads(self) -> Position:
+        """Entries appended to each trail."""
+        return {trail: log.size for trail, log in self._logs.items()}
+
+    def stop(self) -> None:
+        """Refuse new lines, commit what is queued, sign, and end. Safe to call twice."""
+        with self._gate:
+            if self._refusing is None:
+                self._refusing = BusyError("busy.stopping", "the collector is stopping", retry_after=5)
+            self._queue.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    # --- the writer's thread
+
+    def _run(self) -> None:
+        try:
+            while self._turn():
+                pass
+            if self._news:
+                self._sign()
+            self._seen.save(self._seen_path, self.heads())
+        except Exception as error:  # noqa: BLE001 - a writer that dies unheard would leave waiters waiting
+            self._fail(error)
+
+    def _turn(self) -> bool:
+        """One commit, or one quiet moment. False when it is time to end."""
+        batch: list[Submission] = []
+        size, last = 0, False
+        try:
+            item = self._queue.get(timeout=self._patience())
+            while True:
+                if item is None:
+                    last = True
+                    break
+                # From here on a waiter that goes away can no longer take the submission back.
+                if item.future.set_running_or_notify_cancel():
+                    batch.append(item)
+                    size += item.size
+                else:
+                    self._settle(item.size)
+                if size >= COMMIT_BYTES:
+                    break
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            pass
+        if batch:
+            self._commit(batch, size)
+        if self._news and not last and self._patience() <= 0:
+            self._sign()
+        return not last
+
+    def _patience(self) -> float:
+        """Seconds until the next checkpoint is due; a while, when there is nothing to sign."""
+        if not self._news:
+            return 3600.0
+        age = (self._clock() - self._signed_at).total_seconds()
+        every = self._settings.ledger.checkpoint_seconds
+        # A clock that was set back must not keep news unsigned.
+        return max(0.0, every - age) if age >= 0 else 0.0
+
+    def _commit(self, batch: list[Submission], size: int) -> None:
+        moment = self._moment()
+        start = self.heads()
+        fresh: dict[str, list[Entry]] = {trail: [] for trail in self._logs}
+        try:
+            told = [(item, *self._sort(item, moment, start, fresh)) for item in batch]
+            for trail, entries in fresh.items():
+                if entries:
+                    self._logs[trail].append([entry.data for entry in entries])
+            for trail, entries in fresh.items():
+                if entries:
+                    self._logs[trail].sync()
+        except Exception as error:
+            for item in batch:
+                item.future.set_exception(error)
+            raise
+        finally:
+            self._settle(size)
+        end = self.heads()
+        self._news = self._news or end != start
+        self.counts["commits"] += 1
+        for item, duplicates, conflicts, places in told:
+            self._answer(item, duplicates, conflicts, places, end)
+        if end != start:
+            self._hand_on(fresh, start, end)
+
+    def _sort(
+        self, item: Submission, moment: str, start: Position, fresh: dict[str, list[Entry]]
+    ) -> tuple[int, int, dict[str, list[int]]]:
+        """New lines into `fresh`. Gives duplicates, conflicts, and where the new ones will stand."""
+        ending = suffix(moment, item.source)
+        duplicates = conflicts = 0
+        places: dict[str, list[int]] = {}
+        for line, fields in item.lines:
+            emitter, seq = fields["sealtrail.emitter"], fields["sealtrail.seq"]
+            verdict = self._seen.judge(item.source, emitter, seq, line)
+            if verdict == "new":
+                trail = TRAIL_OF[kind_of(fields)]
+                entries = fresh[trail]
+                index = start.get(trail, 0) + len(entries)
+                known = {**fields, "event.ingested": moment, "sealtrail.source": item.source}
+                entries.append(Entry(trail, index, seal(line, ending), known))
+                places.setdefault(trail, []).append(index)
+                self._seen.add(item.source, emitter, seq, line)
+            elif verdict == "duplicate" or item.source == self._voice.source:
+                duplicates += 1  # our own identities are deterministic: the first statement stands
+            else:
+                conflicts += 1
+                self._rejects.conflict(item.source, emitter, seq, line)
+        return duplicates, conflicts, places
+
+    def _answer(
+        self, item: Submission, duplicates: int, conflicts: int, places: dict[str, list[int]], end: Position
+    ) -> None:
+        ranges = tuple(
+            Range(trail, _ranges(indexes), end[trail], self._logs[trail].checkpoint().decode())
+            for trail, indexes in places.items()
+        )
+        accepted = sum(len(indexes) for indexes in places.values())
+        self.counts["accepted"] += accepted
+        self.counts["duplicates"] += duplicates
+        self.counts["conflicts"] += conflicts
+        item.future.set_result(Receipt(accepted, duplicates, conflicts, ranges))
+
+    def _settle(self, size: int) -> None:
+        with self._gate:
+            self._waiting -= size
+
+    def _hand_on(self, fresh: Mapping[str, list[Entry]], start: Position, end: Position) -> None:
+        entries = tuple(entry for trail in self._logs for entry in fresh[trail])
+        self._publish(Batch(entries, start, end))
+
+    def _moment(self) -> str:
+        """Later than every stamp before, also when the clock was set back: it is the order across trails."""
+        now = stamp(self._clock())
+        if now <= self._last:
+            now = stamp(datetime.fromisoformat(self._last) + timedelta(microseconds=1))
+        self._last = now
+        return now
+
+    def _sign(self) -> None:
+        """Record each trail's head in the other trail, then sign all of them.
+
+        The record is the last entry under each checkpoint, so a checkpoint that is removed from the history
+        leaves an entry that proves it was there. These records are not news: otherwise they would never end.
+        """
+        start = self.heads()
+        moment = self._moment()
+        ending = suffix(moment, self._voice.source)
+        fresh: dict[str, list[Entry]] = {trail: [] for trail in self._logs}
+        roots = {trail: self._logs[trail].head() for trail in self._logs}
+        for trail in self._logs:
+            for other, (size, root) in roots.items():
+                if other != trail:
+                    line, fields = self._voice.line(head_event(other, size, root))
+                    self._seen.add(
+                        self._voice.source, fields["sealtrail.emitter"], fields["sealtrail.seq"], line
+                    )
+                    known = {**fields, "event.ingested": moment, "sealtrail.source": self._voice.source}
+                    index = start[trail] + len(fresh[trail])
+                    fresh[trail].append(Entry(trail, index, seal(line, ending), known))
+        for trail, entries in fresh.items():
+            self._logs[trail].append([entry.data for entry in entries])
+        for log in self._logs.values():
+            log.sync()
+        for log in self._logs.values():
+            log.publish()
+        self._news = False
+        self._signed_at = self._clock()
+        end = self.heads()
+        self._hand_on(fresh, start, end)
+        if sum(end.values()) - sum(self._seen.position.values()) > SNAPSHOT_ENTRIES:
+            self._seen.save(self._seen_path, end)
+
+    def _fail(self, error: Exception) -> None:
+        _log.critical("the ledger cannot be written: nothing is accepted any more", exc_info=error)
+        wrapped = error if isinstance(error, LedgerError) else LedgerError("ledger.io", str(error))
+        with self._gate:
+            self._refusing = wrapped
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is not None:
+                item.future.set_exception(wrapped)
+        self.failed.set()
+
+
+def _ranges(indexes: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    ranges: list[tuple[int, int]] = []
+    for index in indexes:
+        if ranges and ranges[-1][1] == index:
+            ranges[-1] = (ranges[-1][0], index + 1)
+        else:
+            ranges.append((index, index + 1))
+    return tuple(ranges)

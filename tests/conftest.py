@@ -1,0 +1,49 @@
+"""What every suite may ask for: the folder of real inputs, one way for hypothesis to run, a clean place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# The same examples on every machine: a failure in CI is a failure here. `HYPOTHESIS_PROFILE=explore` looks
+# further, with other examples in every run.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("explore", max_examples=2000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Resolved before any test moves to a folder of its own: the path may be relative.
+_NAMED = os.environ.get("SEALTRAIL_CORPORA")
+_CORPORA = Path(_NAMED).resolve() if _NAMED else None
+_TEST_SWITCHES = frozenset({"SEALTRAIL_CORPORA", "SEALTRAIL_SOAK"})
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of real inputs. Tests that use it carry the mark `corpus`."""
+    if _CORPORA is None:
+        pytest.skip("SEALTRAIL_CORPORA is not set")
+    if not _CORPORA.is_dir():
+        pytest.fail(f"SEALTRAIL_CORPORA names {_CORPORA}, which is not a folder")
+    return _CORPORA
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout these tests belong to."""
+    return REPOSITORY
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test runs in a folder of its own, and no setting of the machine reaches it.
+
+    Defaults such as `sealtrail-data` are relative to the working folder: nothing may land in the checkout.
+    """
+    monkeypatch.chdir(tmp_path)
+    for name in [n for n in os.environ if n.startswith("SEALTRAIL_") and n not in _TEST_SWITCHES]:
+        monkeypatch.delenv(name)
