@@ -38,10 +38,16 @@ CODES: dict[str, str] = {
     "event.conflict": "an identity (emitter, sequence) was used before for other bytes",
     "event.torn": "a line was cut short by the death of its writer",
     "event.unreadable-line": "a line of a log file does not have the format it is read as",
+    "event.not-canonical": "a line of a spool is not in canonical form, so our own capture did not write it",
+    # bodies at the door
+    "body.too-large": "a request's body is larger than the limit, as sent or decompressed",
+    "body.media-type": "a request's body has a media type, character set or compression we do not read",
+    "body.unreadable": "a request's body cannot be decompressed, or is not NDJSON nor one JSON array",
     # reading
     "query.syntax": "a query cannot be parsed",
     "query.field": "a query names a field in a way its type does not allow",
     "query.time": "a time cannot be understood",
+    "query.too-large": "the answer needs more memory or more periods than a query may have",
     # rules
     "rule.syntax": "a rule file is not valid Sigma",
     "rule.unsupported": "a rule uses a part of Sigma that this engine does not run",
@@ -51,8 +57,10 @@ CODES: dict[str, str] = {
     "busy.queue": "the collector's queue is full",
     "busy.disk": "the disk is nearly full, so nothing more is accepted",
     "busy.stopping": "the collector is stopping",
+    "busy.spool": "an act that the application requires to be recorded could not be written to the spool",
     "not-found.trail": "there is no such trail",
     "not-found.entry": "there is no such entry",
+    "not-found.key": "there is no API key of this id",
     "not-found.file": "a file that was expected is not there",
     # ledger
     "ledger.locked": "another process is the writer of this data folder",
@@ -60,6 +68,7 @@ CODES: dict[str, str] = {
     "ledger.io": "the disk refused a write or a sync; what was not acknowledged may be lost",
     "ledger.entry": "an entry is empty or larger than 65,535 bytes",
     "ledger.not-anchored": "nothing outside the folder vouches for what is being checked",
+    "ledger.format": "a note, checkpoint, proof or file of the ledger does not have the form it must have",
     "ledger.tampered": "bytes on disk contradict a signed checkpoint",
 }
 

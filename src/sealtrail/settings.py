@@ -34,8 +34,7 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 class DiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """[disk]: below this much free space nothing is accepted, so that the ledger never meets a full disk."""
 
-    free_bytes: int = 512 * 1024 * 1024
-    free_percent: float = 2.0
+    free_bytes: int = 512 * 1024 * 1024  # of the file system the data folder is on
 
 
 class IntakeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -51,7 +50,7 @@ class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     simulate: bool = False  # plan blocks, record them, but do not enforce
     allow: tuple[str, ...] = ()  # CIDRs that are never blocked; wins over everything
     blocks_per_minute: int = 30  # more than this is a bug or a trap, not a defence
-    default_seconds: int = 900
+    default_seconds: int = 900  # how long a block lasts where neither rule nor operator says
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):

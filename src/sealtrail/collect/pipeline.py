@@ -89,7 +89,7 @@ class Pipeline:
         self._news = False
         self._signed_at = clock()
         self.failed = threading.Event()
-        self.counts = {"accepted": 0, "duplicates": 0, "conflicts": 0, "commits": 0}
+        self.counts = {"accepted": 0, "duplicates": 0, "conflicts": 0, "unkept": 0, "commits": 0}
         self._thread = threading.Thread(target=self._run, name="sealtrail-writer", daemon=True)
 
     # --- for everybody
@@ -240,8 +240,17 @@ class Pipeline:
                 duplicates += 1  # our own identities are deterministic: the first statement stands
             else:
                 conflicts += 1
-                self._rejects.conflict(item.source, emitter, seq, line)
+                self._keep_aside(item.source, emitter, seq, line)
         return duplicates, conflicts, places
+
+    def _keep_aside(self, source: str, emitter: str, seq: int, line: bytes) -> None:
+        try:
+            self._rejects.conflict(source, emitter, seq, line)
+        except BusyError as error:
+            # The producer is told of the conflict and the count shows it: the quarantine's disk is no reason
+            # to stop everybody else's events.
+            self.counts["unkept"] += 1
+            _log.warning("a conflicting line of %s cannot be kept: %s", emitter, error.what)
 
     def _answer(
         self, item: Submission, duplicates: int, conflicts: int, places: dict[str, list[int]], end: Position

@@ -8,6 +8,8 @@ of it is durable and its writer, which holds a lock on it while alive, is gone o
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -21,7 +23,7 @@ from sealtrail.errors import BusyError, EventError, SealtrailError
 from sealtrail.event import Receipt
 from sealtrail.event.limits import MAX_EMITTER, MAX_LINE_BYTES
 from sealtrail.follow.state import load_json, save_json
-from sealtrail.spool.layout import is_alive, parse_segment_name
+from sealtrail.spool.layout import is_alive, parse_segment_name, remove_if_read, segments
 
 _log = logging.getLogger("sealtrail.spool")
 
@@ -85,10 +87,10 @@ class SpoolFollower:
 
     def look(self) -> bool:
         """Read every segment once; True when there was something to read."""
-        segments = sorted(path for path in self._segments())
+        found = [path for _, path in segments(self.folder)]
         busy = False
         waiting: list[tuple[str, int, Future[Receipt] | None]] = []
-        for path in segments:
+        for path in found:
             # Asked before reading: a writer that is gone now writes nothing after what we read next.
             alive = is_alive(path)
             offset = self._offsets.get(path.name, 0)
@@ -102,23 +104,16 @@ class SpoolFollower:
                 future.result()
             self._offsets[name] = end
         if busy:
+            self._rejects.sync()  # before the only other copy may be removed
             self._save()
         else:
-            self._tidy(segments)
+            self._tidy(found)
         return busy
-
-    def _segments(self) -> list[Path]:
-        try:
-            return [path for path in self.folder.iterdir() if parse_segment_name(path.name) is not None]
-        except FileNotFoundError:
-            return []
 
     def _read(self, path: Path, offset: int, *, alive: bool) -> tuple[list[Line], int]:
         """Checked lines from `offset`, and the offset after them."""
-        with path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(CHUNK_BYTES)
-            more = len(data) == CHUNK_BYTES
+        data = _read_plain(path, offset)
+        more = len(data) == CHUNK_BYTES
         cut = data.rfind(b"\n") + 1
         if cut == 0 and more:
             cut = len(data)  # no line is this long: whatever it is, it goes into quarantine
@@ -143,21 +138,22 @@ class SpoolFollower:
             self.counts["rejected"] += 1
             self._rejects.add(SOURCE, place, raw[:MAX_LINE_BYTES], error)
 
-    def _tidy(self, segments: list[Path]) -> None:
+    def _tidy(self, found: list[Path]) -> None:
         """Remove segments that are read to their end and have no writer any more.
 
         Gaps are recorded before the last segment of an emitter goes: a crash in between records them again,
         and the pipeline knows the second record by its identity.
         """
-        finished = [path for path in segments if self._is_finished(path)]
+        finished = [path for path in found if self._is_finished(path)]
         if not finished:
             return
-        left = {_emitter(path) for path in self._segments()} - {_emitter(path) for path in finished}
-        for future in [f for e in {_emitter(p) for p in finished} - left for f in self._report_gaps(e)]:
+        left = {name.emitter for name, path in segments(self.folder) if path not in finished}
+        ended = {_emitter(path) for path in finished} - left
+        for future in [future for emitter in ended for future in self._report_gaps(emitter)]:
             future.result()
         for path in finished:
-            path.unlink(missing_ok=True)
-            self._offsets.pop(path.name, None)
+            if remove_if_read(path, self._offsets.get(path.name, 0)):
+                self._offsets.pop(path.name, None)
         self._save()
 
     def _is_finished(self, path: Path) -> bool:
@@ -194,3 +190,21 @@ class SpoolFollower:
 def _emitter(path: Path) -> str:
     name = parse_segment_name(path.name)
     return name[0] if name is not None else ""
+
+
+def _read_plain(path: Path, offset: int) -> bytes:
+    """Up to a chunk of a plain file; nothing of what an application could put there instead.
+
+    The folder belongs to the application: a link must not make the collector read another file for it, and a
+    pipe must not make it wait.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return b""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
+        return os.pread(descriptor, CHUNK_BYTES, offset)
+    finally:
+        os.close(descriptor)

@@ -62,7 +62,13 @@ def ordinary(client: Client, name: str, dice: random.Random, own: list[int]) -> 
     client.sign_in(name)
     for _ in range(dice.randint(4, 9)):
         target = dice.choice(
-            ["/products", f"/products/{dice.randint(1, 34)}", f"/invoices/{dice.choice(own)}", "/catalogue", "/health"]
+            [
+                "/products",
+                f"/products/{dice.randint(1, 34)}",
+                f"/invoices/{dice.choice(own)}",
+                "/catalogue",
+                "/health",
+            ]
         )
         client.call("GET", target)
         made += 1

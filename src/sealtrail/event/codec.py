@@ -236,7 +236,7 @@ def read(entry: bytes) -> Fields:
     """Fields of an entry that was checked when it was sealed. Raises EventError where it is not JSON now."""
     try:
         value = _decode(entry)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventError("event.not-json", f"the entry is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise EventError("event.not-json", f"expected an object, got {json_name(value)}")

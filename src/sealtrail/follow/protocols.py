@@ -29,7 +29,10 @@ class Follower(Protocol):
     `handle` may be slow, and may raise: the hub then tries the same batch again after a pause, and says so.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """How health reports and logs call it."""
+        ...
 
     def position(self) -> Position:
         """Where to go on from; trails that are missing count as 0."""

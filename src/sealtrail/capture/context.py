@@ -1,0 +1,151 @@
+"""What is known of the request that is being served: who, from where, on what. One per request."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+from sealtrail.capture.marks import Marks
+
+if TYPE_CHECKING:
+    from sealtrail.capture.recorder import Recorder
+
+ANONYMOUS: Final = "anonymous"
+
+
+class Actor(NamedTuple):
+    """Who acts. `effective_id` is who is being impersonated."""
+
+    user_id: str = ANONYMOUS
+    user_name: str = ""
+    roles: tuple[str, ...] = ()
+    tenant: str = ""
+    effective_id: str = ""
+
+
+NOBODY: Final = Actor()
+
+
+class Call:
+    """One request, from its first byte to its last."""
+
+    __slots__ = (
+        "actor",
+        "client_ip",
+        "error_type",
+        "marks",
+        "object",
+        "parent_id",
+        "recorder",
+        "request_id",
+        "source_ip",
+        "span_id",
+        "trace_id",
+        "user_agent",
+    )
+
+    def __init__(
+        self, recorder: Recorder, request_id: str, trace_id: str, span_id: str, parent_id: str
+    ) -> None:
+        self.recorder = recorder
+        self.request_id = request_id
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.parent_id = parent_id
+        self.client_ip = ""
+        self.source_ip = ""
+        self.user_agent = ""
+        self.actor = NOBODY
+        self.object: tuple[str, str, str] = ("", "", "")
+        self.error_type = ""
+        self.marks = Marks()
+
+
+current: Final[ContextVar[Call | None]] = ContextVar("sealtrail_call", default=None)
+_acting: Final[ContextVar[Actor | None]] = ContextVar("sealtrail_actor", default=None)
+
+
+def acting() -> Actor:
+    """Who acts now: by the request, else by an `actor` outside of one, else nobody."""
+    call = current.get()
+    if call is not None:
+        return call.actor
+    return _acting.get() or NOBODY
+
+
+class Acting:
+    """What `actor` returns: the actor is set already; as a context manager it is unset at the end."""
+
+    __slots__ = ("_before", "_call")
+
+    def __init__(self, actor: Actor) -> None:
+        self._call = current.get()
+        self._before = acting()
+        self._set(actor)
+
+    def _set(self, actor: Actor) -> None:
+        if self._call is not None:
+            self._call.actor = actor
+        else:
+            _acting.set(actor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._set(self._before)
+
+
+def actor(
+    user_id: Any, *, user_name: Any = "", roles: Any = (), tenant: Any = "", effective_id: Any = ""
+) -> Acting:
+    """Say who acts, for the rest of the current request or for the length of a `with` block.
+
+    Outside of a request it holds for the current thread or task. `effective_id` is who is impersonated.
+    """
+    call = current.get()
+    marks = call.marks if call is not None else Marks()
+    return Acting(
+        described(marks, user_id, user_name=user_name, roles=roles, tenant=tenant, effective_id=effective_id)
+    )
+
+
+def described(
+    marks: Marks, user_id: Any, *, user_name: Any, roles: Any, tenant: Any, effective_id: Any = ""
+) -> Actor:
+    """An actor of any values."""
+    return Actor(
+        marks.keyword("user.id", user_id) or ANONYMOUS,
+        marks.keyword("user.name", user_name),
+        marks.keywords("user.roles", roles),
+        marks.keyword("organization.id", tenant),
+        marks.keyword("user.effective.id", effective_id),
+    )
+
+
+def touched(kind: Any, identity: Any, *, owner: Any = "") -> None:
+    """Name the object that this request acts on, and its owner's user id. The last one counts.
+
+    Outside of a request it does nothing.
+    """
+    call = current.get()
+    if call is None:
+        return
+    marks = call.marks
+    found = (
+        marks.keyword("sealtrail.object.type", kind),
+        marks.keyword("sealtrail.object.id", identity),
+        marks.keyword("sealtrail.object.owner", owner),
+    )
+    if call.object[1] and call.object != found:
+        marks.notes.append("object.several")
+    call.object = found
+
+
+def request_id() -> str:
+    """Correlation id of the current request; empty outside of one."""
+    call = current.get()
+    return call.request_id if call is not None else ""

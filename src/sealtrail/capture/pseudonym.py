@@ -1,0 +1,80 @@
+"""Keyed hashes for what must be comparable but not readable: attempted names, tokens, sessions.
+
+The key comes from the environment, or is made once and kept beside the segments, so that hashes stay
+comparable across processes and restarts. Who has the key can test guesses; nobody can read a value.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import logging
+import os
+import secrets
+import unicodedata
+from pathlib import Path
+from typing import Final
+
+from sealtrail.spool.layout import KEY_MODE, PSEUDONYM_KEY_FILE, make_folder
+
+_log: Final = logging.getLogger("sealtrail")
+_KEY_BYTES: Final = 32
+_SHOWN_BYTES: Final = 16
+# An attempted name is typed by a client.
+_MAX_VALUE: Final = 1024
+
+
+class Pseudonyms:
+    """Hashes of one installation. `key` empty: the key file in `folder`, made where there is none."""
+
+    def __init__(self, key: str, folder: Path) -> None:
+        self._key = key.encode("utf-8", "surrogateescape")
+        self._folder = folder
+
+    def of(self, purpose: str, value: str) -> str:
+        """32 hexadecimal digits; the same value hashes differently for another purpose."""
+        if not self._key:
+            self._key = _kept_key(self._folder)
+        message = f"{purpose}\0{value[:_MAX_VALUE]}".encode("utf-8", "backslashreplace")
+        return hmac.digest(self._key, message, "sha256")[:_SHOWN_BYTES].hex()
+
+    def of_name(self, name: str) -> str:
+        """Hash of a user name, the same however it was written: case, blanks and Unicode forms are evened."""
+        return self.of("user", unicodedata.normalize("NFKC", name[:_MAX_VALUE]).strip().casefold())
+
+
+def _kept_key(folder: Path) -> bytes:
+    path = folder / PSEUDONYM_KEY_FILE
+    try:
+        return _read(path) or _make(folder, path)
+    except OSError as error:
+        # Hashes of this process are then comparable with nothing else, which is better than no hash.
+        with contextlib.suppress(Exception):  # a handler is the application's code
+            _log.warning("the key for hashes cannot be kept in %s: %s", folder, error.strerror)
+        return secrets.token_bytes(_KEY_BYTES)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return b""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(4 * _KEY_BYTES).strip()
+
+
+def _make(folder: Path, path: Path) -> bytes:
+    """Make the key, unless another process was first: whoever links its file wins, and all read that."""
+    make_folder(folder)
+    staged = folder / f".{PSEUDONYM_KEY_FILE}.{secrets.token_hex(8)}"
+    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, KEY_MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_hex(_KEY_BYTES).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(staged, path)
+    finally:
+        staged.unlink(missing_ok=True)
+    return _read(path)

@@ -1,0 +1,68 @@
+"""`sealtrail import`: history from files, through the running server where there is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sealtrail.cli import options
+from sealtrail.cli.output import advise, print_json, safe
+
+if TYPE_CHECKING:
+    from sealtrail.collect.history import Imported
+
+
+@click.command("import")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@options.data
+@click.option("--format", "form_in", default="auto", show_default=True, help="auto, combined, common or ndjson.")
+@click.option("--service", default="", envvar="SEALTRAIL_SERVICE", show_envvar=True, help="Service these are of.")
+@options.output("table", "json")
+@click.pass_context
+def import_(
+    ctx: click.Context, files: tuple[Path, ...], data: Path, form_in: str, service: str, form: str
+) -> None:
+    """Read history from files. Reading a file again stores nothing twice.
+
+    \b
+    sealtrail import access.log
+    sealtrail import --format ndjson events.jsonl.gz
+
+    Exits with 1 when lines were refused; they are kept with the reason. History never leads to a block.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from sealtrail.serve.importing import import_files
+
+    results: list[Imported] = []
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks = {path: bar.add_task(safe(path.name, 40), total=None) for path in files}
+        for result in import_files(
+            data,
+            files,
+            form_in,
+            service,
+            lambda path, at: bar.update(tasks[path], completed=at.done_bytes, total=at.total_bytes),
+        ):
+            results.append(result)
+    if form == "json":
+        print_json(results)
+    else:
+        for result in results:
+            click.echo(
+                f"{safe(result.file)}: {result.format}, read {result.read:,}, stored {result.stored:,}, "
+                f"already there {result.duplicates:,}, rejected {result.rejected:,}"
+                + (f", conflicts {result.conflicts:,}" if result.conflicts else "")
+            )
+    for result in results:
+        if result.rejects:
+            advise(f"what was rejected, and why: {result.rejects}")
+    if any(result.rejected or result.conflicts for result in results):
+        ctx.exit(1)

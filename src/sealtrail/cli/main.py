@@ -1,0 +1,71 @@
+"""`sealtrail`: commands are loaded when they are called, so that each starts fast."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any, Final
+
+import click
+
+from sealtrail.errors import SealtrailError
+
+# command -> "module:attribute" below sealtrail.cli
+COMMANDS: Final = {
+    "demo": "demo:demo",
+    "serve": "serve:serve",
+    "import": "history:import_",
+    "search": "reading:search",
+    "tail": "reading:tail",
+    "count": "reading:count",
+    "verify": "evidence:verify",
+    "prove": "evidence:prove",
+    "export": "evidence:export",
+    "rules": "rules:rules",
+    "key": "keys:key",
+    "block": "response:block",
+    "unblock": "response:unblock",
+    "blocks": "response:blocks",
+    "rebuild": "operation:rebuild",
+}
+
+
+class Commands(click.Group):
+    """Finds a command by importing its module only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, attribute = place.split(":")
+        command: click.Command = getattr(importlib.import_module(f"sealtrail.cli.{module}"), attribute)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Every designed error ends the command with its own exit code and its own words, never a traceback."""
+        try:
+            return super().invoke(ctx)
+        except SealtrailError as error:
+            click.echo(f"sealtrail: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            # The reader of our output has seen enough (`| head`): not an error, and nothing more to say.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="sealtrail")
+def main() -> None:
+    """The flight recorder for APIs: record every request, seal it, find the attack, prove it.
+
+    \b
+    sealtrail demo                                   see all of it on one machine
+    sealtrail serve --spool sealtrail-spool          collect what your application records
+    sealtrail search 'user.id:alice and http.response.status_code>=400' --since 2h
+    sealtrail verify sealtrail-data                  has anybody changed a line?
+    """

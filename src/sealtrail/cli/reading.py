@@ -1,0 +1,173 @@
+"""Reading: search, tail, count. The query that ran and its duration go to stderr."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from sealtrail.cli import options
+from sealtrail.cli.output import advise, print_csv, print_json, print_table, safe, to_json
+from sealtrail.serve.folder import Folder
+from sealtrail.serve.reading import Reading, Row
+
+# What a row of a table shows, and the columns of CSV before any other field.
+_COLUMNS: Final = (
+    "@timestamp",
+    "sealtrail.trail",
+    "sealtrail.index",
+    "event.action",
+    "event.outcome",
+    "user.id",
+    "client.ip",
+    "http.request.method",
+    "url.path",
+    "http.response.status_code",
+)
+_FOLLOW_SECONDS: Final = 0.2
+
+
+@click.command()
+@click.argument("query", default="*")
+@options.data
+@options.since
+@options.until
+@click.option("-n", "limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+@options.output("table", "json", "jsonl", "csv", "raw")
+@click.option("--fail-empty", is_flag=True, help="Exit with 1 when nothing is found.")
+@click.pass_context
+def search(
+    ctx: click.Context, query: str, data: Path, since: str, until: str, limit: int, form: str, fail_empty: bool
+) -> None:
+    """Find events, newest first.
+
+    \b
+    sealtrail search 'event.action:authn_login_fail and client.ip:203.0.113.0/24' --since 2h
+    sealtrail search 'http.response.status_code>=500 and not url.path:/health*' -o jsonl
+    sealtrail search alice -n 10 -o raw          the exact bytes that are hashed
+    """
+    started = time.perf_counter()
+    rows = Reading.open(Folder(data)).search(query, since or "", until or "", limit)
+    _said(query, started, f"{len(rows)} events")
+    _print(rows, form)
+    if fail_empty and not rows:
+        ctx.exit(1)
+
+
+@click.command()
+@click.argument("query", default="*")
+@options.data
+@click.option("-n", "limit", type=click.IntRange(0), default=10, show_default=True, help="Begin with so many.")
+@click.option("-f", "--follow", is_flag=True, help="Go on as events come, until interrupted.")
+@options.output("table", "jsonl", "raw")
+def tail(query: str, data: Path, limit: int, follow: bool, form: str) -> None:
+    """The latest events, oldest first.
+
+    \b
+    sealtrail tail -f 'sealtrail.kind:alert'
+    """
+    reading = Reading.open(Folder(data))
+    position = reading.catch_up()
+    rows = reading.search(query, limit=limit)[::-1] if limit else []
+    _print_lines(rows, form)
+    while follow:
+        try:
+            time.sleep(_FOLLOW_SECONDS)
+        except KeyboardInterrupt:
+            return
+        rows, position = reading.after(position, query)
+        _print_lines(rows, form)
+
+
+@click.command()
+@click.argument("query", default="*")
+@options.data
+@options.since
+@options.until
+@click.option("--by", metavar="FIELD", help="Count each value of a field.")
+@click.option("--every", metavar="DURATION", help="Count each period, such as 5m.")
+@click.option("-n", "limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many values.")
+@options.output("table", "json", "csv")
+def count(
+    query: str, data: Path, since: str, until: str, by: str | None, every: str | None, limit: int, form: str
+) -> None:
+    """Count events, in all, by a field or by time.
+
+    \b
+    sealtrail count '*' --by http.response.status_code
+    sealtrail count 'event.outcome:failure' --every 5m --since today
+    """
+    if by and every:
+        raise click.UsageError("--by and --every are two different questions: ask one of them.")
+    started = time.perf_counter()
+    reading = Reading.open(Folder(data))
+    result: list[dict[str, Any]]
+    if by:
+        values = reading.count_by(query, by, since or "", until or "", limit)
+        result = [{by: value, "count": number} for value, number in values]
+    elif every:
+        periods = reading.histogram(query, every, since or "", until or "")
+        result = [{"@timestamp": _stamp(start), "count": number} for start, number in periods]
+    else:
+        result = [{"count": reading.count(query, since or "", until or "")}]
+    _said(query, started, f"{len(result)} rows")
+    head = [by or "@timestamp", "count"] if by or every else ["count"]
+    if form == "json":
+        print_json(result)
+    elif form == "csv":
+        print_csv(head, result)
+    else:
+        print_table(head, [[row[name] for name in head] for row in result], right=[len(head) - 1])
+
+
+def _print(rows: list[Row], form: str) -> None:
+    if form == "json":
+        print_json([row.fields for row in rows])
+    elif form == "csv":
+        others = sorted({name for row in rows for name in row.fields}.difference(_COLUMNS))
+        print_csv([*_COLUMNS, *others], [row.fields for row in rows])
+    elif form == "table":
+        cells = [[row.fields.get(name, "") for name in _COLUMNS] for row in rows]
+        heads = ["time", "trail", "index", "action", "outcome", "user", "client", "method", "path", "status"]
+        print_table(heads, cells, right=[2])
+    else:
+        _print_lines(rows, form)
+
+
+def _print_lines(rows: Iterable[Row], form: str) -> None:
+    out = click.get_binary_stream("stdout")
+    for row in rows:
+        if form == "raw":
+            out.write(row.data + b"\n")
+        elif form == "jsonl":
+            out.write(to_json(row.fields).encode() + b"\n")
+        else:
+            out.write("  ".join(_words(row)).encode() + b"\n")
+    out.flush()
+
+
+def _words(row: Row) -> list[str]:
+    fields = row.fields
+    words = [str(fields.get("@timestamp", "")), row.address]
+    names = ("event.action", "event.outcome", "user.id", "client.ip", "http.request.method", "url.path")
+    words += [safe(fields[name], 80) for name in (*names, "http.response.status_code", "rule.name") if name in fields]
+    return words
+
+
+def _stamp(time_us: int) -> str:
+    from sealtrail.store.query.times import stamp
+
+    return stamp(time_us)
+
+
+def _said(query: str, started: float, what: str) -> None:
+    from datetime import UTC, datetime
+
+    from sealtrail.store.query import parse
+    from sealtrail.store.query.times import micros
+
+    node = parse(query, micros(datetime.now(UTC)))
+    advise(f"{what} for `{safe(str(node))}` in {(time.perf_counter() - started) * 1000:.0f} ms")

@@ -1,0 +1,58 @@
+"""`sealtrail serve`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from sealtrail.cli import options
+from sealtrail.cli.output import advise
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", envvar="SEALTRAIL_HOST", show_default=True, show_envvar=True, help="Address.")
+@click.option("--port", default=8787, envvar="SEALTRAIL_PORT", show_default=True, show_envvar=True, help="0 for any.")
+@click.option(
+    "--spool",
+    "spools",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder an application records into; may be repeated.  [default: $SEALTRAIL_SPOOL]",
+)
+@click.option(
+    "--rules",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Sigma rules beside the pack; may be repeated.",
+)
+@options.data
+@click.pass_context
+def serve(
+    ctx: click.Context, host: str, port: int, spools: tuple[Path, ...], rules: tuple[Path, ...], data: Path
+) -> None:
+    """Collect, seal, index, detect and block, until interrupted.
+
+    \b
+    sealtrail serve --spool /var/lib/shop/sealtrail-spool
+    """
+    import os
+
+    from sealtrail.serve.running import Served
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    if not spools and (default := os.environ.get("SEALTRAIL_SPOOL")):
+        spools = (Path(default),)
+    with Served(data, host=host, port=port, spools=spools, rules=rules) as served:
+        advise(f"collecting into {data} at {served.url}")
+        for spool in spools:
+            advise(f"following {spool}")
+        if not spools:
+            advise("following no spool: name one with --spool, or send to POST /api/v1/events")
+        if host not in {"127.0.0.1", "::1", "localhost"}:
+            advise("this address may be reached from elsewhere, and HTTP does not hide keys: put TLS before it")
+        if not served.run():
+            advise("stopped: the ledger cannot be written; see the log above")
+            ctx.exit(1)
+    advise("stopped: everything that was acknowledged is on disk and signed")

@@ -1,0 +1,225 @@
+"""API keys: who may come through which door.
+
+A key is `st_ID_SECRET`. The secret is 256 random bits, so a plain SHA-256 of it is what is stored: there is
+nothing to guess, and checking costs microseconds. It is shown once, when it is made.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hmac
+import os
+import secrets
+import threading
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal
+
+import msgspec
+
+from sealtrail.errors import AccessError, NotFoundError, UsageError
+from sealtrail.event.entry import stamp
+from sealtrail.follow.state import save_json
+
+KEYS_FILE: Final = "api-keys.json"
+
+Right = Literal["send", "send-reserved", "read", "prove", "export", "respond", "review", "hold", "keys"]
+"""What can be done through a door. `send-reserved`: write alerts, system events and operators' acts."""
+
+ROLES: Final[Mapping[str, frozenset[Right]]] = MappingProxyType(
+    {
+        # An ingest key sits in an application's configuration: it can add events and see nothing.
+        "ingest": frozenset({"send"}),
+        "viewer": frozenset({"read"}),
+        "analyst": frozenset({"read", "prove", "export", "respond"}),
+        "auditor": frozenset({"read", "prove", "export", "review", "hold"}),
+        "admin": frozenset(
+            {"send", "send-reserved", "read", "prove", "export", "respond", "review", "hold", "keys"}
+        ),
+    }
+)
+
+_ID_BYTES: Final = 5
+_SECRET_BYTES: Final = 32
+_PREFIX: Final = "st_"
+_NOBODY: Final = "0" * 64
+
+
+class Key(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One key as it is stored; `hash` is SHA-256 of the secret, in hexadecimal."""
+
+    id: str
+    role: str
+    hash: str
+    created: str
+    revoked: str = ""
+
+    def may(self, right: Right) -> bool:
+        return not self.revoked and right in ROLES.get(self.role, frozenset())
+
+
+class _File(msgspec.Struct):
+    version: Literal[1] = 1
+    keys: list[Key] = []
+
+
+def presented(headers: Mapping[str, str]) -> str | None:
+    """The key a request carries, None where it carries none, "" where it carries one that cannot be read.
+
+    `Authorization: Bearer KEY`, `ApiKey base64(ID:KEY)` (Elasticsearch clients), `Basic base64(USER:KEY)`
+    with any user (syslog daemons), or `X-Api-Key: KEY` (bouncers). Names of headers in any case.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    given = lower.get("authorization")
+    if given is None:
+        return lower.get("x-api-key", "").strip() or None
+    scheme, _, value = given.strip().partition(" ")
+    value = value.strip()
+    match scheme.lower():
+        case "bearer":
+            return value
+        case "basic":
+            return _pair(value)[1]
+        case "apikey":
+            name, key = _pair(value)
+            # The key names itself: another name beside it is a mix-up that should be noticed now.
+            return key if key.startswith(f"{_PREFIX}{name}_") else ""
+    return ""
+
+
+def _pair(value: str) -> tuple[str, str]:
+    try:
+        name, _, key = b64decode(value, validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return name, key
+
+
+class Keys:
+    """The keys of one data folder, in `keys/api-keys.json`. Safe between threads and processes.
+
+    The file is read again when it changes, so a key that is revoked by the command line is refused by a
+    running server at the next request.
+    """
+
+    def __init__(self, folder: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._path = folder / KEYS_FILE
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._keys: dict[str, Key] = {}
+
+    def new(self, role: str) -> tuple[str, str]:
+        """(id, key). The key cannot be shown again."""
+        if role not in ROLES:
+            raise UsageError(
+                "usage.argument", f"there is no role {role!r}", hint=f"Roles are {', '.join(ROLES)}."
+            )
+        secret = secrets.token_urlsafe(_SECRET_BYTES)
+        with self._changing() as keys:
+            name = secrets.token_hex(_ID_BYTES)
+            while name in keys:
+                name = secrets.token_hex(_ID_BYTES)
+            keys[name] = Key(name, role, _hash(secret), stamp(self._clock()))
+        return name, f"{_PREFIX}{name}_{secret}"
+
+    def list(self) -> tuple[Key, ...]:
+        """Every key ever made, revoked ones too, oldest first."""
+        with self._lock:
+            return tuple(self._current().values())
+
+    def revoke(self, name: str) -> Key:
+        """Refuse a key from now on. It stays in the list, so that its past can be explained."""
+        with self._changing() as keys:
+            key = keys.get(name)
+            if key is None:
+                raise NotFoundError(
+                    "not-found.key", f"there is no key {name!r}", hint="`sealtrail key list` shows them."
+                )
+            if not key.revoked:
+                key = keys[name] = msgspec.structs.replace(key, revoked=stamp(self._clock()))
+        return key
+
+    def verify(self, text: str | None) -> Key:
+        """The key that `presented` found, or AccessError. Never says which part of a key is wrong."""
+        if text is None:
+            raise AccessError(
+                "access.missing", "this needs a key", hint="Send it as `Authorization: Bearer KEY`."
+            )
+        name, _, secret = text.removeprefix(_PREFIX).partition("_")
+        with self._lock:
+            key = self._current().get(name)
+        # An unknown id costs the same comparison as a known one.
+        same = hmac.compare_digest(_hash(secret), _NOBODY if key is None else key.hash)
+        if key is None or not same or key.revoked or not text.startswith(_PREFIX):
+            raise AccessError(
+                "access.denied",
+                "the key is unknown or revoked",
+                hint="`sealtrail key new --role ROLE` makes one.",
+            )
+        return key
+
+    def allow(self, text: str | None, right: Right) -> Key:
+        """The key, where it is good and its role has the right; else AccessError."""
+        key = self.verify(text)
+        if not key.may(right):
+            able = ", ".join(role for role, rights in ROLES.items() if right in rights)
+            raise AccessError(
+                "access.denied", f"a key of role {key.role} may not do this", hint=f"Roles that may: {able}."
+            )
+        return key
+
+    def _current(self) -> dict[str, Key]:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self._seen, self._keys = None, {}
+            return self._keys
+        # Every change is a rename, so it brings another inode or another time.
+        identity = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if identity != self._seen:
+            self._keys = self._load()
+            self._seen = identity
+        return self._keys
+
+    def _load(self) -> dict[str, Key]:
+        try:
+            file = msgspec.json.decode(self._path.read_bytes(), type=_File)
+        except FileNotFoundError:
+            return {}
+        except msgspec.MsgspecError as error:
+            raise UsageError(
+                "usage.path",
+                f"{self._path} cannot be read: {error}",
+                hint="Restore it from a backup, or remove it and make new keys.",
+            ) from None
+        return {key.id: key for key in file.keys}
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Key]]:
+        """The keys to change; written when the block ends without an error.
+
+        The lock spans reading and writing: two commands at once would otherwise lose one of two new keys.
+        """
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(
+            self._path.with_name(f".{KEYS_FILE}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with self._lock:
+                keys = self._load()
+                yield keys
+                save_json(self._path, _File(keys=list(keys.values())))
+                self._seen = None
+        finally:
+            os.close(lock)
+
+
+def _hash(secret: str) -> str:
+    return sha256(secret.encode(errors="replace")).hexdigest()

@@ -1,0 +1,117 @@
+"""What vouches for a log from outside: kept checkpoints, given keys, witnesses' cosignatures. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sealtrail.errors import SealtrailError, TamperedError
+from sealtrail.ledger.checkpoint import Checkpoint
+from sealtrail.ledger.note import ED25519, Note, VerifyKey, verify_note
+from sealtrail.ledger.policy import Policy
+from sealtrail.ledger.report import Report, TrailReport
+
+
+class Kept:
+    """A checkpoint that was kept elsewhere. `used` once a log of its origin was found."""
+
+    def __init__(self, data: bytes) -> None:
+        """Raises LedgerError (ledger.format) when it is not one."""
+        self.checkpoint, self.note = Checkpoint.from_note(data)
+        self.used = False
+
+
+class Anchors:
+    """Everything the verifier was given besides what it verifies."""
+
+    def __init__(
+        self,
+        checkpoints: Sequence[bytes] = (),
+        keys: Sequence[VerifyKey] = (),
+        policy: Policy | None = None,
+        now: int = 0,
+    ) -> None:
+        """`now` in seconds since 1970: cosignatures from the future do not count."""
+        self.kept = sorted((Kept(data) for data in checkpoints), key=lambda kept: kept.checkpoint.size)
+        self.keys = (*keys, *(policy.logs if policy is not None else ()))
+        self._policy = policy
+        self._now = now
+
+    def keys_for(self, origin: str) -> tuple[VerifyKey, ...]:
+        """Given keys of the log with this origin."""
+        return tuple(key for key in self.keys if key.name == origin and key.type == ED25519)
+
+    def sizes(self, origin: str) -> list[int]:
+        """Sizes of kept checkpoints of this origin."""
+        return [kept.checkpoint.size for kept in self.kept if kept.checkpoint.origin == origin]
+
+    def judge(
+        self,
+        report: TrailReport,
+        keys: Sequence[VerifyKey],
+        root_at: Callable[[int], bytes | None],
+        note: Note | None,
+    ) -> None:
+        """Hold a log against what was kept of it. `root_at` gives the root at a size, None if it cannot."""
+        for kept in self.kept:
+            if kept.checkpoint.origin == report.origin:
+                kept.used = True
+                self._hold(report, kept, keys, root_at)
+        if self._policy is None or note is None:
+            return
+        met, names = self._policy.cosigned(note, self._now)
+        if met:
+            report.anchored_to = max(report.anchored_to, report.size)
+            report.notes.append(f"cosigned by {', '.join(names)}")
+        elif self._policy.quorum != "none":
+            seen = ", ".join(names) or "none"
+            report.unchecked(f"the last checkpoint lacks the witnesses the policy demands (good: {seen})")
+
+    def _hold(
+        self,
+        report: TrailReport,
+        kept: Kept,
+        keys: Sequence[VerifyKey],
+        root_at: Callable[[int], bytes | None],
+    ) -> None:
+        size = kept.checkpoint.size
+        name = f"the kept checkpoint of {size:,} entries"
+        if keys:
+            try:
+                verify_note(kept.note, keys)
+            except TamperedError as error:
+                report.problem(None, f"{name} and this log do not have one key: {error.what}")
+                return
+        if size > report.size:
+            report.problem(
+                report.size, f"cut off: {name} was signed, the last checkpoint here covers {report.size:,}"
+            )
+            return
+        root = root_at(size)
+        if root is None:
+            report.unchecked(f"{name} cannot be compared: its entries are not all there")
+        elif root != kept.checkpoint.root:
+            since = report.anchored_to
+            report.problem(
+                since, f"rewritten: {name} had other entries somewhere in {since:,} to {size - 1:,}"
+            )
+        else:
+            report.anchored_to = max(report.anchored_to, size)
+
+    def close(self, report: Report) -> None:
+        """Say which of what was given was of no use: silence would pass for a check."""
+        for kept in self.kept:
+            if not kept.used:
+                report.checked = False
+                report.notes.append(
+                    f"a kept checkpoint of {kept.checkpoint.origin} was given, but no such log is here"
+                )
+
+
+def keep(data: bytes) -> bytes:
+    """The bytes of a kept checkpoint, or of the checkpoint inside a kept `.tlog-proof`."""
+    from sealtrail.ledger.proof import TlogProof
+
+    try:
+        return TlogProof.from_text(data.decode()).checkpoint
+    except (UnicodeDecodeError, SealtrailError):
+        return data

@@ -1,0 +1,75 @@
+"""The two entries a verifier understands: a head of another trail, and the record of a prune. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from sealtrail.errors import SealtrailError
+from sealtrail.event import Fields
+from sealtrail.event.codec import decode
+from sealtrail.event.entry import ingested, unseal
+from sealtrail.ledger.merkle import HASH_BYTES
+from sealtrail.ledger.note import base64_bytes
+
+HEAD_ACTION: Final = "sealtrail.head"
+PRUNE_ACTION: Final = "sealtrail.prune"
+
+# Few entries pass this look at their bytes; only those are parsed.
+HEAD_BYTES: Final = b'"sealtrail.head"'
+PRUNE_BYTES: Final = b'"sealtrail.prune"'
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """Entry `index` of a trail, committed at `moment`, says: `trail` had this size and root."""
+
+    index: int
+    moment: str
+    trail: str
+    size: int
+    root: bytes
+
+
+class Prune(msgspec.Struct, frozen=True, gc=False):
+    """Entry `index` of the audit trail says: entries of `trail` below `end` were dropped."""
+
+    index: int
+    trail: str
+    end: int
+
+
+def head_in(index: int, entry: bytes) -> Head | None:
+    """The head an entry records. None for all other entries."""
+    fields = _system(entry, HEAD_BYTES, HEAD_ACTION)
+    if fields is None:
+        return None
+    trail, size = fields.get("sealtrail.head.trail"), fields.get("sealtrail.head.size")
+    try:
+        root = base64_bytes(str(fields.get("sealtrail.head.root")))
+    except SealtrailError:
+        return None
+    if not isinstance(trail, str) or type(size) is not int or size < 0 or len(root) != HASH_BYTES:
+        return None
+    return Head(index, ingested(entry), trail, size, root)
+
+
+def prune_in(index: int, entry: bytes) -> Prune | None:
+    """The prune an entry records. None for all other entries."""
+    fields = _system(entry, PRUNE_BYTES, PRUNE_ACTION)
+    if fields is None:
+        return None
+    trail, end = fields.get("sealtrail.range.trail"), fields.get("sealtrail.range.end")
+    return Prune(index, trail, end) if isinstance(trail, str) and type(end) is int else None
+
+
+def _system(entry: bytes, needle: bytes, action: str) -> Fields | None:
+    """Fields of a system event with this action: a kind that producers cannot write."""
+    if needle not in entry:
+        return None
+    try:
+        fields = decode(unseal(entry)[0])
+    except SealtrailError:
+        return None
+    same = fields.get("event.action") == action and fields.get("sealtrail.kind") == "system"
+    return fields if same else None

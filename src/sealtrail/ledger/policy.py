@@ -1,0 +1,90 @@
+"""C2SP tlog-policy: the verifier's trust file. Which logs, which witnesses, and how many of them. Pure.
+
+log <vkey> [url]
+witness <name> <vkey> [url]
+group <name> all|any|<k> <member>...
+quorum <name|none>
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sealtrail.ledger.note import COSIGNATURE_V1, Note, VerifyKey, cosigned_at, malformed
+
+
+class Group(msgspec.Struct, frozen=True):
+    """At least `needed` of these members, which are witnesses or groups."""
+
+    needed: int
+    members: tuple[str, ...]
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """Keys of logs, keys of witnesses by name, groups by name, and the name that decides."""
+
+    logs: tuple[VerifyKey, ...]
+    witnesses: dict[str, VerifyKey]
+    groups: dict[str, Group]
+    quorum: str = "none"
+
+    @classmethod
+    def from_text(cls, text: str) -> Policy:
+        """Parse a policy file. Raises LedgerError (ledger.format) with the line at fault."""
+        logs: list[VerifyKey] = []
+        witnesses: dict[str, VerifyKey] = {}
+        groups: dict[str, Group] = {}
+        quorum = ""
+        for number, row in enumerate(text.splitlines(), 1):
+            words = row.split()
+            if not words or words[0].startswith("#"):
+                continue
+            match words:
+                case ["log", vkey] | ["log", vkey, _]:
+                    logs.append(VerifyKey.from_text(vkey))
+                case ["witness", name, vkey] | ["witness", name, vkey, _] if _free(name, witnesses, groups):
+                    witnesses[name] = VerifyKey.from_text(vkey)
+                case ["group", name, needed, *members] if members and _free(name, witnesses, groups):
+                    if any(member not in witnesses and member not in groups for member in members):
+                        raise malformed(f"line {number} of the policy: a member is not defined above it")
+                    groups[name] = Group(_needed(needed, len(members), number), tuple(members))
+                case ["quorum", name] if not quorum and (
+                    name == "none" or name in witnesses or name in groups
+                ):
+                    quorum = name
+                case _:
+                    raise malformed(f"line {number} of the policy cannot be read")
+        return cls(tuple(logs), witnesses, groups, quorum or "none")
+
+    def cosigned(self, note: Note, now: int) -> tuple[bool, list[str]]:
+        """(is the quorum there, names of witnesses that signed).
+
+        A cosignature from the future counts for none; `now` is in seconds since 1970. With quorum `none` the first is False: nothing was asked for.
+        """
+        good = [name for name, key in self.witnesses.items() if _signed(note, key, now)]
+        return self.quorum != "none" and self._met(self.quorum, frozenset(good)), good
+
+    def _met(self, name: str, good: frozenset[str]) -> bool:
+        group = self.groups.get(name)
+        if group is None:
+            return name in good
+        return sum(self._met(member, good) for member in group.members) >= group.needed
+
+
+def _free(name: str, witnesses: dict[str, VerifyKey], groups: dict[str, Group]) -> bool:
+    return name != "none" and name not in witnesses and name not in groups
+
+
+def _needed(text: str, members: int, number: int) -> int:
+    if text in ("all", "any"):
+        return members if text == "all" else 1
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= members:
+        return int(text)
+    raise malformed(f"line {number} of the policy: {text!r} of {members} members cannot be")
+
+
+def _signed(note: Note, key: VerifyKey, now: int) -> bool:
+    for line in note.signatures:
+        if (line.name, line.key_id) == (key.name, key.id) and key.verifies(note.text, line.payload):
+            return key.type != COSIGNATURE_V1 or cosigned_at(line.payload) <= now
+    return False

@@ -1,0 +1,180 @@
+"""Open reading: entries, checkpoints and proofs of a data folder, while its writer goes on. Thread-safe."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sealtrail.errors import LedgerError, NotFoundError, TamperedError
+from sealtrail.event import Position
+from sealtrail.ledger import merkle
+from sealtrail.ledger.checkpoint import Checkpoint
+from sealtrail.ledger.files import refusals
+from sealtrail.ledger.layout import SEALED, TRAIL_NAME, TRAILS_FOLDER, VOLUME_ENTRIES
+from sealtrail.ledger.proof import (
+    TlogProof,
+    check_inclusion,
+    prove_consistency,
+    prove_inclusion,
+    range_hash,
+)
+from sealtrail.ledger.trail import TrailReader
+
+
+class LedgerReader:
+    """Reads the trails of a data folder.
+
+    In the writer's own process `durable` gives how much of each trail survives a crash, and nothing beyond it
+    is shown: no follower may learn of what could still be lost. Another process sees whole frames.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        durable: Callable[[], Mapping[str, int]] | None = None,
+        volume_entries: int = VOLUME_ENTRIES,
+    ) -> None:
+        self._folder = data / TRAILS_FOLDER
+        self._durable = durable
+        self._entries = volume_entries
+        self._lock = threading.RLock()
+        self._trails: dict[str, TrailReader] = {}
+
+    def trails(self) -> list[str]:
+        """Names of the trails that are there, sorted."""
+        try:
+            names = [path.name for path in self._folder.iterdir() if (path / SEALED).exists()]
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if TRAIL_NAME.fullmatch(name))
+
+    def sizes(self) -> Position:
+        """Entries in each trail, pruned ones included."""
+        with self._lock:
+            durable = self._durable() if self._durable is not None else {}
+            sizes = {}
+            for name in self.trails():
+                size = self._fresh(name).size
+                sizes[name] = min(size, durable.get(name, size))
+            return sizes
+
+    def first(self) -> Position:
+        """The first index of each trail that is still there."""
+        with self._lock:
+            return {name: self._fresh(name).first for name in self.trails()}
+
+    def read(self, trail: str, start: int, limit: int) -> list[bytes]:
+        """Up to `limit` entries from `start` on, as they are hashed. Empty at the end.
+
+        Raises NotFoundError where they were pruned.
+        """
+        with self._lock, refusals(self._folder):
+            reader = self._known(trail)
+            if start + limit > reader.size:
+                reader.refresh()
+            end = min(start + limit, self._end(reader))
+            return reader.read(start, end) if 0 <= start < end else []
+
+    def entry(self, trail: str, index: int) -> bytes:
+        """One entry. Raises NotFoundError."""
+        found = self.read(trail, index, 1)
+        if not found:
+            raise NotFoundError("not-found.entry", f"{trail}/{index} was not written yet")
+        return found[0]
+
+    def leaf_hash(self, trail: str, index: int) -> bytes:
+        """The hash by which entry `index` stands in the tree."""
+        return merkle.leaf_hash(self.entry(trail, index))
+
+    def checkpoint(self, trail: str) -> bytes:
+        """The latest signed note of a trail."""
+        with self._lock, refusals(self._folder):
+            return self._known(trail).checkpoint()
+
+    def prove(self, trail: str, index: int) -> str:
+        """The `.tlog-proof` of an entry against the latest checkpoint.
+
+        Raises NotFoundError while no checkpoint covers the entry, and TamperedError when what is on disk does
+        not lead to the root that was signed: a proof that fails elsewhere is never handed out.
+        """
+        with self._lock, refusals(self._folder):
+            reader = self._fresh(trail)
+            note = reader.checkpoint()
+            checkpoint, _ = Checkpoint.from_note(note)
+            if not 0 <= index < checkpoint.size:
+                raise NotFoundError(
+                    "not-found.entry",
+                    f"{trail}/{index} is not under a checkpoint; the latest covers {checkpoint.size}",
+                    hint="Checkpoints are signed every few seconds: try again.",
+                )
+            self._covers(reader, checkpoint)
+            leaf = merkle.leaf_hash(reader.entry(index))
+            hashes = prove_inclusion(index, checkpoint.size, reader.node)
+            check_inclusion(index, checkpoint.size, leaf, hashes, checkpoint.root)
+            return TlogProof(index, tuple(hashes), note).text
+
+    def consistency(self, trail: str, old: int, new: int) -> list[bytes]:
+        """Hashes that show the first `new` entries to begin with the first `old`; 0 < old <= new <= size."""
+        with self._lock, refusals(self._folder):
+            reader = self._fresh(trail)
+            if not 0 < old <= new <= reader.size:
+                raise NotFoundError("not-found.entry", f"{trail} has {reader.size} entries")
+            return prove_consistency(old, new, reader.node)
+
+    def root(self, trail: str, size: int) -> bytes:
+        """The root of the first `size` entries."""
+        with self._lock, refusals(self._folder):
+            reader = self._fresh(trail)
+            if not 0 <= size <= reader.size:
+                raise NotFoundError("not-found.entry", f"{trail} has {reader.size} entries")
+            return range_hash(0, size, reader.node)
+
+    def close(self) -> None:
+        """Let go of open files. The reader opens them again when it is asked again."""
+        with self._lock:
+            for reader in self._trails.values():
+                reader.close()
+            self._trails.clear()
+
+    # --- within; the lock is held
+
+    def _known(self, trail: str) -> TrailReader:
+        reader = self._trails.get(trail)
+        if reader is None:
+            folder = self._folder / trail
+            if TRAIL_NAME.fullmatch(trail) is None or not (folder / SEALED).exists():
+                raise NotFoundError(
+                    "not-found.trail", f"there is no trail {trail!r} in {self._folder.parent}"
+                )
+            reader = self._trails[trail] = TrailReader(folder, volume_entries=self._entries)
+            reader.refresh()
+        return reader
+
+    def _fresh(self, trail: str) -> TrailReader:
+        reader = self._known(trail)
+        try:
+            with refusals(reader.folder):
+                reader.refresh()
+        except TamperedError:
+            raise
+        except LedgerError as error:
+            if error.code != "ledger.format":
+                raise
+            raise TamperedError(error.what, trail=trail) from None
+        return reader
+
+    def _end(self, reader: TrailReader) -> int:
+        if self._durable is None:
+            return reader.size
+        return min(reader.size, self._durable().get(reader.name, reader.size))
+
+    @staticmethod
+    def _covers(reader: TrailReader, checkpoint: Checkpoint) -> None:
+        if checkpoint.size > reader.size:
+            raise TamperedError(
+                f"{checkpoint.size} entries were signed, {reader.size} are there",
+                trail=reader.name,
+                index=reader.size,
+            )

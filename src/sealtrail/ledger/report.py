@@ -1,0 +1,114 @@
+"""What verification found: facts, problems, and one verdict. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Verdict = Literal["intact", "tampered", "unchecked"]
+
+EXIT_CODES: dict[Verdict, int] = {"intact": 0, "tampered": 1, "unchecked": 2}
+
+# A volume that was overwritten gives thousands of problems that all say the same.
+MAX_PROBLEMS = 100
+
+NOT_ANCHORED = (
+    "self-consistent, NOT anchored: nothing outside the folder vouches for it. Whoever holds the signing key "
+    "could have rewritten everything. Give a checkpoint that was kept elsewhere, or a policy with witnesses."
+)
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One contradiction. `index` is the first entry concerned, None for a file that concerns all of them."""
+
+    index: int | None
+    what: str
+    place: str
+
+
+class TrailReport(msgspec.Struct):
+    """What was found in one trail."""
+
+    trail: str
+    origin: str = ""
+    size: int = 0  # entries under the last checkpoint
+    root: str = ""  # base64 of the root it signs
+    first: int = 0  # first entry that pruning left
+    uncommitted: int = 0  # entries behind the last checkpoint
+    torn: int = 0  # bytes behind the last whole entry
+    checkpoints: int = 0  # signed statements in the history
+    key_source: Literal["given", "folder", "none"] = "none"
+    anchored_to: int = 0  # entries that something outside the folder vouches for
+    problems: list[Problem] = []
+    notes: list[str] = []
+    checked: bool = True
+
+    def problem(self, index: int | None, what: str, file: str = "") -> None:
+        """Record a contradiction at an entry, or in a file when `file` is given."""
+        place = file or (self.trail if index is None else f"{self.trail}/{index}")
+        found = Problem(index, what, place)
+        if len(self.problems) < MAX_PROBLEMS and found not in self.problems:
+            self.problems.append(found)
+
+    def unchecked(self, why: str) -> None:
+        """Record what could not be checked."""
+        self.checked = False
+        self.notes.append(why)
+
+
+class Report(msgspec.Struct):
+    """The whole finding."""
+
+    trails: list[TrailReport]
+    notes: list[str] = []
+    checked: bool = True
+
+    @property
+    def verdict(self) -> Verdict:
+        """Tampered when anything contradicts, else unchecked when anything was left open, else intact."""
+        if any(trail.problems for trail in self.trails):
+            return "tampered"
+        whole = self.checked and bool(self.trails) and all(trail.checked for trail in self.trails)
+        return "intact" if whole else "unchecked"
+
+    @property
+    def anchored(self) -> bool:
+        """Does something from outside the folder vouch for every trail that has entries?"""
+        full = [trail for trail in self.trails if trail.size]
+        return bool(full) and all(trail.anchored_to for trail in full)
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.verdict]
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form: verdict, anchored, trails with their problems, and the facts beside them."""
+        trails = [
+            {key: value for key, value in msgspec.to_builtins(trail).items() if key != "checked"}
+            for trail in self.trails
+        ]
+        notes = self.notes if self.anchored else [*self.notes, NOT_ANCHORED]
+        return {"verdict": self.verdict, "anchored": self.anchored, "trails": trails, "notes": notes}
+
+    def lines(self) -> list[str]:
+        """The finding for people; the verdict comes first."""
+        problems = [(trail, problem) for trail in self.trails for problem in trail.problems]
+        if problems:
+            head = [f"tampered at {problem.place}: {problem.what}" for _, problem in problems]
+        else:
+            head = [self.verdict]
+        for trail in self.trails:
+            facts = [f"{trail.size:,} entries under {trail.checkpoints:,} checkpoints"]
+            if trail.uncommitted:
+                facts.append(f"{trail.uncommitted:,} uncommitted")
+            if trail.torn:
+                facts.append(f"{trail.torn:,} torn bytes behind them")
+            if trail.first:
+                facts.append(f"entries below {trail.first:,} pruned")
+            if trail.anchored_to:
+                facts.append(f"anchored up to {trail.anchored_to:,}")
+            head.append(f"  {trail.trail}: " + ", ".join(facts))
+            head.extend(f"  {trail.trail}: {note}" for note in trail.notes)
+        head.extend(f"  {note}" for note in self.document()["notes"])
+        return head

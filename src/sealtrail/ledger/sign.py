@@ -1,0 +1,142 @@
+"""The signing keys of a data folder: `keys/<trail>.key`, secret, and `keys/<trail>.vkey`, to be given away.
+
+Both are one line in the forms that Go's note package writes, so that its tools can use them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sealtrail.errors import LedgerError, UsageError
+from sealtrail.ledger.files import Disk, open_reading, read_exactly, read_file, refusals, replace
+from sealtrail.ledger.note import ED25519, VerifyKey, base64_bytes, base64_text, check_name, malformed
+
+_SECRET_PREFIX: Final = "PRIVATE+KEY+"  # noqa: S105 - the marker of the form, not a secret
+_SEED_BYTES: Final = 32
+_MAX_KEY_BYTES: Final = 4096
+
+
+class TrailKey:
+    """The private key of one trail; a `note.Signer`. Nothing prints the secret but `secret_text`."""
+
+    __slots__ = ("_private", "key")
+
+    def __init__(self, name: str, seed: bytes) -> None:
+        self._private = Ed25519PrivateKey.from_private_bytes(seed)
+        self.key = VerifyKey(check_name(name), ED25519, self._private.public_key().public_bytes_raw())
+
+    def __repr__(self) -> str:
+        return f"TrailKey({self.key.name!r})"
+
+    def sign(self, text: bytes) -> bytes:
+        """The 64 bytes of the Ed25519 signature of `text`."""
+        return self._private.sign(text)
+
+    def secret_text(self) -> str:
+        """PRIVATE+KEY+NAME+HEX8(id)+BASE64(type || seed)."""
+        seed = bytes((ED25519,)) + self._private.private_bytes_raw()
+        return f"{_SECRET_PREFIX}{self.key.name}+{self.key.id.hex()}+{base64_text(seed)}"
+
+    @classmethod
+    def from_secret_text(cls, text: str) -> TrailKey:
+        """Parse a private key. Errors never repeat it."""
+        parts = text.removeprefix(_SECRET_PREFIX).split("+", 2)
+        if not text.startswith(_SECRET_PREFIX) or len(parts) != 3:
+            raise malformed("not a private key")
+        name, key_id, encoded = parts
+        try:
+            data = base64_bytes(encoded)
+        except LedgerError:
+            raise malformed("not a private key") from None
+        if len(data) != 1 + _SEED_BYTES or data[0] != ED25519:
+            raise malformed("not an Ed25519 private key")
+        key = cls(name, data[1:])
+        if key.key.id.hex() != key_id:
+            raise malformed("the private key does not have the id it is given with")
+        return key
+
+
+def open_key(keys: Path, trail: str, *, origin: str = "", disk: Disk | None = None) -> TrailKey:
+    """The key of a trail; made when there is none.
+
+    `origin` names the installation; empty, the name of its other trails is taken, else one is made up.
+    Raises LedgerError (ledger.key) for a key that others can read, and UsageError when `origin` is not the
+    one the key was made for: another name is another log.
+    """
+    disk = disk or Disk()
+    path = keys / f"{trail}.key"
+    if not path.exists():
+        _make(keys, trail, origin, disk)
+    key = _load(path)
+    if not key.key.name.endswith(f"/{trail}"):
+        raise LedgerError("ledger.key", f"{path} belongs to {key.key.name}, not to the trail {trail}")
+    if origin and key.key.name != f"{origin}/{trail}":
+        raise UsageError(
+            "usage.setting",
+            f"ledger.origin is {origin!r}, but {path} was made for {key.key.name!r}",
+            hint="Put the old origin back: an origin is the name of a log and cannot change.",
+        )
+    public = keys / f"{trail}.vkey"
+    if not public.exists():  # a crash fell between the two files
+        with refusals(public):
+            replace(disk, public, f"{key.key.text}\n".encode())
+    elif read_vkey(public) != key.key:
+        raise LedgerError("ledger.key", f"{public} is not the public half of {path}")
+    return key
+
+
+def read_vkey(path: Path) -> VerifyKey:
+    """The public key in a file. Raises LedgerError (ledger.format), and OSError."""
+    data = read_file(path, _MAX_KEY_BYTES)
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError:
+        raise malformed(f"{path.name} is not a public key") from None
+    key = VerifyKey.from_text(text.removesuffix("\n"))
+    if f"{key.text}\n" != text:
+        raise malformed(f"{path.name} is not a public key on one line")
+    return key
+
+
+def _make(keys: Path, trail: str, origin: str, disk: Disk) -> None:
+    name = f"{origin or _installation(keys)}/{trail}"
+    key = TrailKey(name, secrets.token_bytes(_SEED_BYTES))
+    with refusals(keys):
+        disk.mkdir(keys)
+        # The public half can be made again from the secret one, not the other way round: so this order.
+        replace(disk, keys / f"{trail}.key", f"{key.secret_text()}\n".encode())
+        replace(disk, keys / f"{trail}.vkey", f"{key.key.text}\n".encode())
+
+
+def _installation(keys: Path) -> str:
+    """The name the other trails have, else a new one."""
+    for path in sorted(keys.glob("*.vkey")):
+        return read_vkey(path).name.rpartition("/")[0]
+    return f"sealtrail.local/{secrets.token_hex(6)}"
+
+
+def _load(path: Path) -> TrailKey:
+    try:
+        fd = open_reading(path)
+    except OSError as error:
+        raise LedgerError("ledger.key", f"{path}: {error.strerror}") from None
+    try:
+        mode = os.fstat(fd).st_mode & 0o777
+        if mode & 0o077:
+            raise LedgerError(
+                "ledger.key",
+                f"{path} can be read by others (mode {mode:04o})",
+                hint=f"Run `chmod 600 {path}`, and ask who may have copied it meanwhile.",
+            )
+        data = read_exactly(fd, _MAX_KEY_BYTES, 0)
+    finally:
+        os.close(fd)
+    try:
+        return TrailKey.from_secret_text(data.decode("ascii").removesuffix("\n"))
+    except (UnicodeDecodeError, LedgerError):
+        raise LedgerError("ledger.key", f"{path} is not a private key") from None

@@ -1,0 +1,121 @@
+"""Verification of a log in the C2SP tlog-tiles form: what an export, or anybody's log, looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from sealtrail.errors import LedgerError, SealtrailError, TamperedError
+from sealtrail.ledger.anchors import Anchors
+from sealtrail.ledger.checkpoint import Checkpoint
+from sealtrail.ledger.files import read_file
+from sealtrail.ledger.layout import (
+    CHECKPOINT,
+    MAX_ENTRY_BYTES,
+    TILE_LEVELS,
+    TILE_WIDTH,
+    split_records,
+    tile_path,
+)
+from sealtrail.ledger.merkle import HASH_BYTES, CompactRange, climb, leaf_hashes
+from sealtrail.ledger.note import MAX_NOTE_BYTES, base64_text, verify_note
+from sealtrail.ledger.report import TrailReport
+
+_MAX_BUNDLE: Final = TILE_WIDTH * (MAX_ENTRY_BYTES + 2)
+
+
+def check_tiles(folder: Path, anchors: Anchors) -> TrailReport:
+    """Verify `checkpoint`, every bundle and every tile of the size it states."""
+    report = TrailReport(folder.name)
+    try:
+        checkpoint, note = Checkpoint.from_note(read_file(folder / CHECKPOINT, MAX_NOTE_BYTES))
+    except FileNotFoundError:
+        report.problem(None, "the file is missing", CHECKPOINT)
+        return report
+    except LedgerError as error:
+        report.problem(None, error.what, CHECKPOINT)
+        return report
+    report.trail = report.origin = checkpoint.origin
+    report.size, report.root, report.checkpoints = checkpoint.size, base64_text(checkpoint.root), 1
+    keys = anchors.keys_for(checkpoint.origin)
+    try:
+        if keys:
+            report.key_source = "given"
+            verify_note(note, keys)
+        else:
+            report.unchecked(f"no key of {checkpoint.origin} was given: the signature was not checked")
+    except TamperedError as error:
+        report.problem(None, error.what, CHECKPOINT)
+    reading = _Tiles(folder, checkpoint, report, set(anchors.sizes(checkpoint.origin)))
+    reading.run()
+    anchors.judge(report, keys, reading.roots.get, note)
+    return report
+
+
+class _Tiles:
+    def __init__(self, folder: Path, checkpoint: Checkpoint, report: TrailReport, wanted: set[int]) -> None:
+        self._folder = folder
+        self._checkpoint = checkpoint
+        self._report = report
+        self._wanted = sorted(size for size in wanted if size <= checkpoint.size)
+        self.roots: dict[int, bytes] = {}
+
+    def run(self) -> None:
+        size, tree = self._checkpoint.size, CompactRange()
+        upper: list[bytes] = []
+        for number in range(-(-size // TILE_WIDTH)):
+            leaves = self._bundle(number, min(TILE_WIDTH, size - number * TILE_WIDTH))
+            if leaves is None:
+                return
+            done = 0
+            while self._wanted and self._wanted[0] <= tree.size + len(leaves) - done:
+                stop = done + self._wanted.pop(0) - tree.size
+                tree.extend(leaves[done:stop])
+                self.roots[tree.size] = tree.root()
+                done = stop
+            tree.extend(leaves[done:])
+            upper += climb(leaves, TILE_LEVELS)
+        level = 1
+        while upper:
+            for number in range(-(-len(upper) // TILE_WIDTH)):
+                self._tile(level, number, upper[number * TILE_WIDTH : (number + 1) * TILE_WIDTH])
+            upper = climb(upper[: len(upper) // TILE_WIDTH * TILE_WIDTH], TILE_LEVELS)
+            level += 1
+        self.roots[size] = tree.root()
+        if tree.root() != self._checkpoint.root and not self._report.problems:
+            self._report.problem(0, "the entries do not lead to the root that was signed")
+
+    def _bundle(self, number: int, width: int) -> list[bytes] | None:
+        """Leaf hashes of a bundle, compared with the level-0 tile; None where the bundle cannot be read."""
+        first, path = number * TILE_WIDTH, tile_path(None, number, width)
+        try:
+            entries = split_records(read_file(self._folder / path, _MAX_BUNDLE))
+        except FileNotFoundError:
+            self._report.problem(first, f"{path} is missing")
+            return None
+        except SealtrailError as error:
+            self._report.problem(first, f"{path}: {error.what}")
+            return None
+        if len(entries) != width:
+            self._report.problem(first, f"{path} holds {len(entries)} entries, {width} were signed")
+            return None
+        leaves = leaf_hashes(entries)
+        self._tile(0, number, leaves)
+        return leaves
+
+    def _tile(self, level: int, number: int, hashes: list[bytes]) -> None:
+        path = tile_path(level, number, len(hashes))
+        try:
+            data = read_file(self._folder / path, TILE_WIDTH * HASH_BYTES)
+        except (FileNotFoundError, LedgerError):
+            self._report.problem(number << TILE_LEVELS * (level + 1), "it is missing or too large", path)
+            return
+        if data == b"".join(hashes):
+            return
+        for at, digest in enumerate(hashes):
+            if data[at * HASH_BYTES : (at + 1) * HASH_BYTES] != digest:
+                index = (number * TILE_WIDTH + at) << TILE_LEVELS * level
+                what = f"entries from {index:,} on and hash {at} of {path} do not agree"
+                self._report.problem(index, what, "" if level == 0 else path)
+                return
+        self._report.problem(number << TILE_LEVELS * (level + 1), "it has a wrong width", path)

@@ -1,0 +1,30 @@
+"""Scrubbing: secrets out of what is recorded, by the name they go by and by the shape they have. Pure.
+
+Every function returns (what may be kept, notes). A note is `FIELD:RULE`, for `sealtrail.redacted`; it never
+holds any of the text. Scrubbing twice gives what scrubbing once gave.
+"""
+
+from sealtrail.scrub.free import MAX_TEXT, Notes, text
+from sealtrail.scrub.names import secret_name
+from sealtrail.scrub.policy import REPLACE, Policy
+from sealtrail.scrub.shapes import Finding, findings
+from sealtrail.scrub.tree import details, value
+from sealtrail.scrub.web import headers, is_clean, path, query, url
+
+__all__ = [
+    "MAX_TEXT",
+    "REPLACE",
+    "Finding",
+    "Notes",
+    "Policy",
+    "details",
+    "findings",
+    "headers",
+    "is_clean",
+    "path",
+    "query",
+    "secret_name",
+    "text",
+    "url",
+    "value",
+]

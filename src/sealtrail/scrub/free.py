@@ -1,0 +1,153 @@
+"""Free text: secrets by shape, secrets by the name before them, and both behind percent-encoding. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import unquote, unquote_plus
+
+from sealtrail.scrub.names import secret_name
+from sealtrail.scrub.policy import MARK, REPLACE, Policy
+from sealtrail.scrub.shapes import findings
+
+Notes = tuple[str, ...]
+"""`FIELD:RULE` for each rule that removed something; never any of the text."""
+
+# What is longer is cut by the caller: text that was not looked at is never kept.
+MAX_TEXT: Final = 16_384
+
+# Read backwards from the separator: blanks, a quotation mark that may be escaped, the name.
+_NAME: Final = re.compile(r"\s{0,3}[\"']?\\{0,3}(?P<name>[A-Za-z0-9_.\[\]%$-]{1,64})", re.ASCII)
+_OPEN: Final = re.compile(r">?\s{0,3}(?P<quote>\\{0,7}[\"'])?", re.ASCII)
+_BARE: Final = re.compile(r"[^\s\"'&,;<>|(){}\[\]\\]+")
+_LINE: Final = re.compile(r"[^\r\n\"']+")
+_SKIPPED: Final = frozenset({"null", "none", "true", "false", "undefined", "nil"})
+_TO_LINE_END: Final = frozenset({"authorization", "session"})
+
+_PIECES: Final = re.compile(r"([\s&?;,\"'<>/#]+)")
+
+
+def text(
+    value: str, field: str = "message", policy: Policy = REPLACE, keep: Collection[str] = ()
+) -> tuple[str, Notes]:
+    """Free text without its secrets, and notes. `keep` names rules whose findings stay, such as email."""
+    if len(value) > MAX_TEXT:
+        value = value[:MAX_TEXT]
+    rules: list[str] = []
+    result = _once(value, rules, policy, keep)
+    if "%" in result:
+        result = _behind_percent(result, rules, policy, keep)
+    return (result, notes(field, rules)) if rules else (value, ())
+
+
+def notes(field: str, rules: list[str]) -> Notes:
+    """One note per rule, in the order of the first finding."""
+    return tuple(f"{field}:{rule}" for rule in dict.fromkeys(rules))
+
+
+def decoded(value: str, *, plus: bool = False) -> str:
+    """Percent-decoded, twice where there is something to decode twice."""
+    decode = unquote_plus if plus else unquote
+    for _ in range(2):
+        if "%" not in value and not (plus and "+" in value):
+            break
+        value = decode(value, errors="replace")
+    return value
+
+
+def rules_in(value: str, keep: Collection[str] = ()) -> list[str]:
+    """Ids of the rules that would remove something from a text that is not encoded."""
+    rules: list[str] = []
+    _once(value, rules, REPLACE, keep)
+    return rules
+
+
+def _once(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
+    value = _by_shape(value, rules, policy, keep)
+    if "=" in value or ":" in value:
+        value = _by_name(value, rules, policy)
+    return value
+
+
+def _by_shape(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
+    found = findings(value)
+    if not found:
+        return value
+    parts: list[str] = []
+    place = 0
+    for start, end, rule in sorted(found, key=lambda f: (f.start, -f.end)):
+        if end <= place or rule in keep or value.startswith(MARK, start):
+            continue
+        parts += (value[place : max(start, place)], policy.replacement(rule, value[start:end]))
+        rules.append(rule)
+        place = end
+    return "".join((*parts, value[place:])) if parts else value
+
+
+def _by_name(value: str, rules: list[str], policy: Policy) -> str:
+    parts: list[str] = []
+    done = 0
+    place = _separator(value, 0)
+    while place >= 0:
+        after = place + 1
+        if place >= done and value[place - 1 : place] not in "=:/":
+            match = _NAME.match(value[max(0, place - 72) : place][::-1])
+            rule = secret_name(match["name"][::-1]) if match is not None else ""
+            start, end = _value_span(value, after, rule) if rule else (0, 0)
+            if end > start:
+                parts += (value[done:start], policy.replacement(rule, value[start:end]))
+                rules.append(rule)
+                done = after = end
+        place = _separator(value, after)
+    return "".join((*parts, value[done:])) if parts else value
+
+
+def _separator(value: str, start: int) -> int:
+    equals = value.find("=", start)
+    colon = value.find(":", start, equals if equals >= 0 else len(value))
+    return colon if colon >= 0 else equals
+
+
+def _value_span(value: str, start: int, rule: str) -> tuple[int, int]:
+    """Where the value after a separator stands; an empty span where there is nothing to hide."""
+    match = _OPEN.match(value, start)
+    start = match.end() if match is not None else start
+    quote = match["quote"] if match is not None else None
+    if quote is not None:
+        end = value.find(quote, start)
+        while end > 0 and value[end - 1] == "\\":
+            end = value.find(quote, end + 1)
+        end = len(value) if end < 0 else end
+    elif value[start : start + 1] in ("[", "{", "("):
+        if value.startswith(MARK, start):
+            return 0, 0
+        close = value.find({"[": "]", "{": "}", "(": ")"}[value[start]], start)
+        end = len(value) if close < 0 else close + 1
+    else:
+        bare = (_LINE if rule in _TO_LINE_END else _BARE).match(value, start)
+        end = bare.end() if bare is not None else start
+    secret = value[start:end]
+    if secret.startswith(MARK) or secret.lower() in _SKIPPED:
+        return 0, 0
+    if len(secret) < 4 and secret.isdigit() and rule in {"password", "session", "token"}:
+        return 0, 0  # "pass: 3, fail: 0" counts something
+    return start, end
+
+
+def _behind_percent(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
+    if not rules_in(decoded(value), keep):
+        return value
+    pieces = _PIECES.split(value)
+    for place, piece in enumerate(pieces):
+        if "%" in piece:
+            hidden = rules_in(decoded(piece), keep)
+            if hidden:
+                pieces[place] = policy.replacement(hidden[0], piece)
+                rules += hidden
+    value = "".join(pieces)
+    plain = decoded(value)
+    if rules_in(plain, keep):
+        # It spans the pieces: then the encoding is given up for the secret's sake.
+        value = _once(plain, rules, policy, keep)
+    return value

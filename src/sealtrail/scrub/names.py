@@ -1,0 +1,252 @@
+"""Is a value secret because of its name? Names are split into words, and rules speak of words. Pure.
+
+`accessToken`, `ACCESS-TOKEN`, `user[access_token]` and `accesstoken` are the same three or two words, while
+`monkey`, `tokenize` and `password_changed_at` are not: a name that runs words together counts only when it
+can be cut into words we know from its first to its last letter.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote_plus
+
+# Longer names carry no meaning at their far end, and hostile ones cost time.
+MAX_NAME: Final = 128
+_MAX_RUN: Final = 40
+_MAX_KNOWN: Final = 4096
+_MAX_KNOWN_NAME: Final = 64
+
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", re.ASCII)
+_NUMERIC_WORDS: Final = (
+    (re.compile(r"2fa", re.IGNORECASE), "_twofa_"),
+    (re.compile(r"oauth2", re.IGNORECASE), "_oauth_"),
+)
+
+# Secret wherever it stands, unless a word of `_DESCRIBING` follows or one of `_ASKING` precedes.
+_ALWAYS: Final = {
+    "password": "password",
+    "passwd": "password",
+    "passphrase": "password",
+    "passcode": "password",
+    "passwort": "password",
+    "kennwort": "password",
+    "pwd": "password",
+    "pw": "password",
+    "pass": "password",
+    "secret": "secret",
+    "secrets": "secret",
+    "credential": "credential",
+    "credentials": "credential",
+    "cred": "credential",
+    "creds": "credential",
+    "salt": "secret",
+    "otp": "otp",
+    "totp": "otp",
+    "twofa": "otp",
+    "jwt": "token",
+    "apikey": "api-key",
+    "apitoken": "token",
+    "csrf": "csrf",
+    "xsrf": "csrf",
+    "csrftoken": "csrf",
+    "cookie": "session",
+    "cookies": "session",
+    "jsessionid": "session",
+    "phpsessid": "session",
+    "sessionid": "session",
+    "sessid": "session",
+    "cvv": "card",
+    "cvc": "card",
+    "ssn": "ssn",
+    "iban": "bank",
+    "dob": "birth",
+    "mrn": "medical-record",
+    "token": "token",
+    "pin": "pin",
+    "authorization": "authorization",
+    "bearer": "token",
+    "assertion": "assertion",
+    "routing": "bank",
+}
+
+# What makes a secret word a statement about the secret rather than the secret.
+_DESCRIBING_TEXT: Final = """
+    age algorithm area at attempts budget changed class count created enabled endpoint expired expires
+    expiry expiration format help hint id ids index is izer language last length len level lifetime
+    limit list max method min model mode must name names needed ok only options policy present provider
+    rate ratio required rejected requests reset rotated rules scheme score seen size status strength
+    table type types updated url usage used valid validity verified version
+"""
+_DESCRIBING: Final = frozenset(_DESCRIBING_TEXT.split())
+_ASKING_TEXT: Final = """
+    audio cached completion count has input is max min no num output per prompt reasoning requires text
+    total use uses used
+"""
+_ASKING: Final = frozenset(_ASKING_TEXT.split())
+
+# Secret only in this company: words that must stand side by side, in this order.
+_TOGETHER: Final = (
+    ("key", "api", "api-key"),
+    ("key", "access", "api-key"),
+    ("key", "private", "private-key"),
+    ("key", "secret", "secret"),
+    ("key", "encryption", "private-key"),
+    ("key", "signing", "private-key"),
+    ("key", "master", "private-key"),
+    ("key", "shared", "secret"),
+    ("key", "auth", "api-key"),
+    ("key", "account", "api-key"),
+    ("key", "storage", "api-key"),
+    ("key", "service", "api-key"),
+    ("key", "ssh", "private-key"),
+    ("key", "license", "api-key"),
+    ("key", "subscription", "api-key"),
+    ("key", "client", "api-key"),
+    ("keys", "api", "api-key"),
+    ("keys", "access", "api-key"),
+    ("keys", "private", "private-key"),
+    ("tokens", "access", "token"),
+    ("tokens", "refresh", "token"),
+    ("tokens", "auth", "token"),
+    ("tokens", "api", "token"),
+    ("id", "session", "session"),
+    ("key", "session", "session"),
+    ("code", "security", "card"),
+    ("answer", "security", "answer"),
+    ("code", "auth", "code"),
+    ("code", "authorization", "code"),
+    ("code", "verification", "code"),
+    ("code", "recovery", "code"),
+    ("code", "backup", "code"),
+    ("codes", "recovery", "code"),
+    ("codes", "backup", "code"),
+    ("code", "access", "code"),
+    ("code", "reset", "code"),
+    ("code", "sms", "code"),
+    ("code", "mfa", "otp"),
+    ("code", "factor", "otp"),
+    ("verifier", "code", "code"),
+    ("response", "saml", "assertion"),
+    ("string", "connection", "connection"),
+    ("card", "credit", "card"),
+    ("card", "debit", "card"),
+    ("num", "card", "card"),
+    ("number", "card", "card"),
+    ("no", "card", "card"),
+    ("num", "cc", "card"),
+    ("number", "cc", "card"),
+    ("no", "cc", "card"),
+    ("acc", "bank", "bank"),
+    ("account", "bank", "bank"),
+    ("num", "acc", "bank"),
+    ("number", "acc", "bank"),
+    ("num", "account", "bank"),
+    ("number", "account", "bank"),
+    ("no", "account", "bank"),
+    ("number", "bank", "bank"),
+    ("code", "sort", "bank"),
+    ("security", "social", "ssn"),
+    ("id", "tax", "tax-id"),
+    ("id", "national", "national-id"),
+    ("number", "passport", "passport"),
+    ("no", "passport", "passport"),
+    ("license", "driver", "license"),
+    ("license", "drivers", "license"),
+    ("date", "birth", "birth"),
+    ("birth", "of", "birth"),
+    ("record", "medical", "medical-record"),
+)
+_BY_LAST: Final[dict[str, dict[str, str]]] = {}
+for _last, _before, _rule in _TOGETHER:
+    _BY_LAST.setdefault(_last, {})[_before] = _rule
+
+# Secret when the name is nothing else, or ends in it.
+_ALONE: Final = {
+    "session": "session",
+    "sid": "session",
+    "auth": "authorization",
+    "pan": "card",
+    "signature": "signature",
+    "sig": "signature",
+}
+_AT_END: Final = {"signature": "signature", "sig": "signature"}
+
+# Words that names which run together are cut into, besides those above.
+_PLAIN_TEXT: Final = """
+    admin app aws azure basic billing card client confirm confirmation current customer data database db
+    device email first form gcp github gitlab google hash header home key last login mail member mysql
+    my new nick num number oauth old one openai order original payment pg postgres proxy redis refresh
+    register remember repeat retype root second slack smtp social stripe temp test the time two user
+    username value verify web webhook x your factor code acc account security bank credit debit cc api
+    access private auth session
+"""
+_PLAIN: Final = frozenset(_PLAIN_TEXT.split())
+_WORDS: Final = frozenset(_ALWAYS) | _PLAIN | {word for pair in _TOGETHER for word in pair[:2]}
+_LONGEST: Final = max(map(len, _WORDS))
+
+_known: dict[str, str] = {}
+
+
+def secret_name(name: str) -> str:
+    """Id of the rule that makes a value under this name secret; empty for an innocent name."""
+    rule = _known.get(name)
+    if rule is None:
+        rule = _judge(name)
+        # Names come from clients, so what is remembered is bounded.
+        if len(_known) < _MAX_KNOWN and len(name) <= _MAX_KNOWN_NAME:
+            _known[name] = rule
+    return rule
+
+
+def words(name: str) -> list[str]:
+    """The words of a name in lower case: `X-apiToken2` gives x, api, token."""
+    text = name[:MAX_NAME]
+    for _ in range(2):
+        if "%" not in text and "+" not in text:
+            break
+        text = unquote_plus(text)
+    for pattern, replacement in _NUMERIC_WORDS:
+        text = pattern.sub(replacement, text)
+    found: list[str] = []
+    for match in _WORD.finditer(text):
+        word = match[0].lower()
+        found += _cut(word) if word not in _WORDS and len(word) <= _MAX_RUN else (word,)
+    return found
+
+
+def _cut(run: str) -> tuple[str, ...]:
+    """A run of letters as known words, fewest first; as it is where some letters would be left over."""
+    best: list[tuple[str, ...] | None] = [()] + [None] * len(run)
+    for end in range(1, len(run) + 1):
+        for start in range(max(0, end - _LONGEST), end):
+            before = best[start]
+            if before is not None and run[start:end] in _WORDS:
+                shortest = best[end]
+                if shortest is None or len(before) + 1 < len(shortest):
+                    best[end] = (*before, run[start:end])
+    return best[-1] or (run,)
+
+
+def _judge(name: str) -> str:
+    found = words(name)
+    if not found:
+        return ""
+    last = len(found) - 1
+    for place, word in enumerate(found):
+        rule = _ALWAYS.get(word, "")
+        before = found[place - 1] if place else ""
+        if not rule:
+            rule = _BY_LAST.get(word, {}).get(before, "")
+        if not rule and place == last:
+            rule = _AT_END.get(word, "")
+        if not rule and last == 0:
+            rule = _ALONE.get(word, "")
+        if not rule:
+            continue
+        if place < last and found[place + 1] in _DESCRIBING:
+            continue
+        if before in _ASKING:
+            continue
+        return rule
+    return ""

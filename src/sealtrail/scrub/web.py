@@ -1,0 +1,106 @@
+"""Parts of a request: query strings, paths, whole targets, headers. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from sealtrail.scrub.free import Notes, decoded, notes, rules_in, text
+from sealtrail.scrub.names import secret_name
+from sealtrail.scrub.policy import MARK, REPLACE, Policy
+from sealtrail.scrub.shapes import findings
+
+_PAIRS: Final = re.compile(r"([&;#])")
+
+
+def is_clean(query: str, rest: str) -> bool:
+    """True where neither the query string nor the other texts of a request, joined, hold anything to remove.
+
+    Cheap, and on the safe side: False says only that it takes a closer look.
+    """
+    if "%" in rest or "=" in rest or ";" in query or "+" in query:
+        return False
+    if query:
+        for pair in query.split("&"):
+            name, _, value = pair.partition("=")
+            if secret_name(name) or ":" in value or "=" in value:
+                return False
+    return not findings(rest)
+
+
+def query(value: str, field: str = "url.query", policy: Policy = REPLACE) -> tuple[str, Notes]:
+    """A query string: values under secret names go, and whatever has a secret's shape once decoded."""
+    pieces = _PAIRS.split(value)
+    plain = decoded(value, plus=True)
+    if not rules_in(plain) and not any(secret_name(piece.partition("=")[0]) for piece in pieces[::2]):
+        return value, ()
+    rules: list[str] = []
+    for place in range(0, len(pieces), 2):
+        if pieces[place]:
+            pieces[place] = _pair(pieces[place], rules, policy)
+    result = "".join(pieces)
+    across, more = text(result, field, policy)
+    if more:
+        return across, tuple(dict.fromkeys((*notes(field, rules), *more)))
+    return (result, notes(field, rules)) if rules else (value, ())
+
+
+def _pair(pair: str, rules: list[str], policy: Policy) -> str:
+    name, equals, value = pair.partition("=")
+    rule = secret_name(name)
+    if rule and value:
+        if value.startswith(MARK):
+            return pair
+        rules.append(rule)
+        return f"{_name(name, rules, policy)}={policy.replacement(rule, decoded(value, plus=True))}"
+    plain = decoded(value, plus=True)
+    hidden = rules_in(plain) if value else []
+    if hidden and plain != value:
+        rules += hidden
+        value = policy.replacement(hidden[0], plain)
+    return f"{_name(name, rules, policy)}{equals}{value}"
+
+
+def _name(name: str, rules: list[str], policy: Policy) -> str:
+    plain = decoded(name, plus=True)
+    hidden = rules_in(plain)
+    if not hidden:
+        return name
+    rules += hidden
+    return policy.replacement(hidden[0], plain)
+
+
+def path(value: str, field: str = "url.path", policy: Policy = REPLACE) -> tuple[str, Notes]:
+    """A path, encoded or decoded."""
+    return text(value, field, policy)
+
+
+def url(value: str, field: str = "url.original", policy: Policy = REPLACE) -> tuple[str, Notes]:
+    """A request target or a whole URL."""
+    before, mark, after = value.partition("?")
+    if not mark:
+        before, mark, after = value.partition("#")
+    result, found = text(before, field, policy)
+    if not mark:
+        return result, found
+    rest, more = query(after, field, policy)
+    return f"{result}{mark}{rest}", tuple(dict.fromkeys((*found, *more)))
+
+
+def headers(
+    items: Iterable[tuple[str, str]], field: str = "headers", policy: Policy = REPLACE
+) -> tuple[list[tuple[str, str]], Notes]:
+    """Header fields as pairs of name and value; the names stay."""
+    cleaned: list[tuple[str, str]] = []
+    found: list[str] = []
+    for name, value in items:
+        rule = secret_name(name)
+        if rule and value and not value.startswith(MARK):
+            cleaned.append((name, policy.replacement(rule, value)))
+            found.append(f"{field}.{name[:64].lower()}:{rule}")
+        else:
+            result, more = url(value, f"{field}.{name[:64].lower()}", policy)
+            cleaned.append((name, result))
+            found += more
+    return cleaned, tuple(dict.fromkeys(found))

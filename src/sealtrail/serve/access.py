@@ -1,0 +1,18 @@
+"""The keys of a data folder, for commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sealtrail.collect.keys import Keys
+from sealtrail.serve.folder import Folder
+
+
+def keys_of(data: Path, *, create: bool = False) -> Keys:
+    """The keys; `create` makes the data folder where there is none yet, so that keys can come first."""
+    folder = Folder(data)
+    if create:
+        folder.create()
+    else:
+        folder.check()
+    return Keys(folder.keys)

@@ -1,0 +1,102 @@
+"""Detection and response around one pipeline: alerts become events, and then, where a rule says so, blocks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from sealtrail.collect.inbox import Act
+from sealtrail.collect.pipeline import Pipeline
+from sealtrail.detect.engine import Engine
+from sealtrail.detect.library import load
+from sealtrail.errors import SealtrailError, UsageError
+from sealtrail.event import Fields
+from sealtrail.follow import Cursor, Follower, Reader
+from sealtrail.respond.desk import Desk
+from sealtrail.serve.folder import Folder
+from sealtrail.settings import ResponseSettings
+
+_log = logging.getLogger("sealtrail.guard")
+
+TICK_SECONDS: Final = 1.0
+
+
+class Guard:
+    """The engine, the desk, and the tick that keeps the block lists fresh."""
+
+    def __init__(
+        self,
+        folder: Folder,
+        settings: ResponseSettings,
+        pipeline: Pipeline,
+        ledger: Reader,
+        spools: Sequence[Path],
+        rules: Sequence[Path],
+    ) -> None:
+        self._pipeline = pipeline
+        self._ledger = ledger
+        self.ruleset = load(rules)
+        for refused in self.ruleset.refused:
+            _log.error("a rule is not loaded: %s", refused)
+        self.desk = Desk(self._record, settings, spools=spools, state=folder.state / "response.json")
+        self.engine = Engine(self.ruleset, self.desk.take, cursor=Cursor(folder.cursor("detect")))
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sealtrail-blocks", daemon=True)
+
+    @property
+    def followers(self) -> list[Follower]:
+        return [self.engine, self.desk]
+
+    def prepare(self) -> None:
+        """Be where we were before the restart: blocks in force again, windows filled again."""
+        self.desk.catch_up(self._ledger)
+        self.engine.catch_up(self._ledger)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the ticking. The lists stay, and are stale after half a minute: nobody is blocked by a dead hand."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def save(self) -> None:
+        """Keep positions; called when the followers have ended."""
+        self.engine.save()
+        self.desk.save()
+
+    def operate(self, act: Act) -> Act:
+        """An operator's request. Raises UsageError for what cannot be done."""
+        match act["act"]:
+            case "block":
+                done = self.desk.block(
+                    str(act["address"]), float(act["seconds"]), reason=str(act["reason"]), by=str(act["by"])
+                )
+                return _builtins(done)
+            case "unblock":
+                ended = self.desk.unblock(str(act["address"]), reason=str(act["reason"]), by=str(act["by"]))
+                return {"ended": ended}
+            case "blocks":
+                return {"blocks": [_builtins(one) for one in self.desk.blocks()]}
+            case other:
+                raise UsageError("usage.argument", f"there is no act {other!r}")
+
+    def _record(self, fields: Fields) -> None:
+        self._pipeline.record(fields).result()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(TICK_SECONDS):
+            try:
+                self.desk.tick()
+            except (SealtrailError, OSError):
+                _log.exception("the block lists could not be refreshed; it is tried again")
+
+
+def _builtins(value: object) -> dict[str, Any]:
+    return dict(msgspec.to_builtins(value))

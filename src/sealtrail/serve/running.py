@@ -1,0 +1,132 @@
+"""`sealtrail serve`: the collector behind its HTTP door, until it is told to stop or cannot go on."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import uvicorn
+from starlette.applications import Starlette
+
+from sealtrail.collect.app import Door
+from sealtrail.collect.keys import Keys
+from sealtrail.errors import UsageError
+from sealtrail.serve.folder import Folder
+from sealtrail.serve.writing import Collector
+
+GRACE_SECONDS: Final = 10
+WATCH_SECONDS: Final = 0.5
+
+
+class Served:
+    """A collector whose door is open. A context manager; entering binds the port and starts everything.
+
+    `port` 0 takes a free one. `wait` blocks until a signal, or until the ledger cannot be written any more.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8787,
+        spools: Sequence[Path] = (),
+        rules: Sequence[Path] = (),
+    ) -> None:
+        self._host = host
+        self.collector = Collector(Folder(data), spools=spools, rules=rules)
+        self._socket = _bind(host, port)
+        self.port = int(self._socket.getsockname()[1])
+        self._server: uvicorn.Server | None = None
+
+    @property
+    def url(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}"
+
+    def __enter__(self) -> Self:
+        try:
+            self.collector.__enter__()
+        except BaseException:
+            self._socket.close()
+            raise
+        config = uvicorn.Config(
+            self.app(),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            lifespan="off",
+        )
+        self._server = uvicorn.Server(config)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.collector.__exit__(kind, value, trace)
+        self._socket.close()
+
+    def app(self) -> Starlette:
+        """The ASGI application over the running collector."""
+        collector = self.collector
+        door = Door(
+            collector.pipeline,
+            Keys(collector.folder.keys),
+            collector.rejects,
+            collector.settings.intake,
+            search=self._search,
+            health=collector.health,
+        )
+        return door.app()
+
+    def run(self) -> bool:
+        """Serve until SIGINT or SIGTERM. False when it ended because the ledger could not be written."""
+        assert self._server is not None
+        watcher = threading.Thread(target=self._watch, args=(self._server,), daemon=True)
+        watcher.start()
+        self._server.run(sockets=[self._socket])
+        return not self.collector.pipeline.failed.is_set()
+
+    def in_background(self) -> Callable[[], None]:
+        """Serve from a thread of this process; gives what ends it. For the demo and for tests."""
+        assert self._server is not None
+        server = self._server
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [self._socket]}, name="sealtrail-http", daemon=True
+        )
+        thread.start()
+
+        def end() -> None:
+            server.should_exit = True
+            thread.join()
+
+        return end
+
+    def _watch(self, server: uvicorn.Server) -> None:
+        while not server.should_exit:
+            if self.collector.pipeline.failed.wait(WATCH_SECONDS):
+                server.should_exit = True
+
+    def _search(self, query: str, since: str, until: str, limit: int) -> list[dict[str, Any]]:
+        return [row.fields for row in self.collector.reading.search(query, since, until, limit)]
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """The listening socket, bound before anything else starts: a taken port must not leave half a server."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise UsageError(
+            "usage.argument",
+            f"{host}:{port} cannot be listened on: {error.strerror or error}",
+            hint="Another server may have it; name another with --port, or 0 for any free one.",
+        ) from None
+    return listener

@@ -1,0 +1,222 @@
+"""The collector, composed: one writer of one data folder, and everything that follows it.
+
+Starting goes from the truth outwards (lock, trails, table of what was seen, writer, followers, inputs), stopping
+in the opposite order, so that nothing is accepted that cannot be written, and nothing written goes unfollowed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+from sealtrail.collect.inbox import Act, Inbox
+from sealtrail.collect.intake import check_line
+from sealtrail.collect.own import CUT, STARTED, STOPPED
+from sealtrail.collect.pipeline import Line, Pipeline
+from sealtrail.collect.rejects import Rejects
+from sealtrail.collect.seen import Seen
+from sealtrail.collect.spools import SpoolFollower
+from sealtrail.errors import SealtrailError, UsageError
+from sealtrail.event import TRAILS, Receipt
+from sealtrail.follow import Follower, Hub
+from sealtrail.ledger.log import Log
+from sealtrail.ledger.reader import LedgerReader
+from sealtrail.ledger.sign import open_key
+from sealtrail.serve.folder import Folder, WriterLock, free_space
+from sealtrail.serve.guarding import Guard
+from sealtrail.serve.housekeeping import Housekeeping
+from sealtrail.serve.reading import Reading
+from sealtrail.settings import Settings, load
+from sealtrail.store.columnar import ColumnarStore
+
+_log = logging.getLogger("sealtrail.serve")
+
+DRAIN_SECONDS: Final = 10.0
+
+
+class _Part(Protocol):
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Collector:
+    """A data folder open for writing. A context manager; entering starts it, leaving stops it gracefully.
+
+    `spools` are followed; `guard` runs detection and response. Without both it is what `import` and `rebuild`
+    need. Raises LedgerError (ledger.locked) when another process is the writer.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        *,
+        spools: Sequence[Path] = (),
+        guard: bool = True,
+        rules: Sequence[Path] = (),
+        clear_index: bool = False,
+    ) -> None:
+        self.folder = folder
+        self._spool_paths = list(spools)
+        self._with_guard = guard
+        self._rule_paths = list(rules)
+        self._clear_index = clear_index
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._open()
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    # --- composition
+
+    def _open(self) -> None:
+        folder = self.folder
+        folder.create()
+        self.settings: Settings = load(folder.root)
+        self._stack.enter_context(WriterLock(folder))
+        self.logs = {trail: self._open_log(trail) for trail in TRAILS}
+        self.ledger = LedgerReader(folder.root, durable=self._durable)
+        self._stack.callback(self.ledger.close)
+        self.rejects = Rejects(folder.rejects)
+        seen = Seen.load(folder.seen)
+        seen.catch_up(self.ledger)
+        self.store = ColumnarStore.open(folder.store)
+        self._stack.callback(self.store.close)
+        if self._clear_index:
+            self.store.clear()
+        self.reading = Reading(self.ledger, self.store)
+        self.pipeline = Pipeline(
+            self.logs,
+            seen,
+            self.rejects,
+            self.settings,
+            publish=lambda batch: self.hub.publish(batch),
+            free_space=lambda: free_space(folder.root, self.settings.disk),
+            seen_path=folder.seen,
+        )
+        followers: list[Follower] = [self.store]
+        self.guard = None
+        if self._with_guard:
+            self.guard = Guard(
+                folder, self.settings.response, self.pipeline, self.ledger, self._spool_paths, self._rule_paths
+            )
+            followers += self.guard.followers
+        self.hub = Hub(self.ledger, followers)
+        self.spools = [
+            SpoolFollower(path, self.pipeline, self.rejects, folder.cursor(f"spool-{place}-{path.name}"))
+            for place, path in enumerate(self._spool_paths)
+        ]
+        self.housekeeping = Housekeeping(self)
+        self.inbox = Inbox(folder.inbox, self._carry_out)
+
+    def _open_log(self, trail: str) -> Log:
+        key = open_key(self.folder.keys, trail, origin=self.settings.ledger.origin)
+        log = Log.open(self.folder.trails / trail, trail, key)
+        self._stack.callback(log.close)
+        return log
+
+    def _durable(self) -> dict[str, int]:
+        return {trail: log.durable for trail, log in self.logs.items()}
+
+    def _start(self) -> None:
+        if self.guard is not None:
+            self._stack.callback(self.guard.save)
+            self.guard.prepare()
+        self.hub.start()
+        self._stack.callback(self.hub.stop)
+        self.pipeline.start()
+        self._stack.callback(self.pipeline.stop)
+        self._report_start()
+        self._stack.callback(self._report_stop)
+        # Alerts that are still to come have to be written while the writer takes them.
+        self._stack.callback(self.hub.wait, DRAIN_SECONDS)
+        parts: list[_Part] = [self.housekeeping, self.inbox, *self.spools]
+        if self.guard is not None:
+            parts.insert(1, self.guard)
+        for part in parts:
+            part.start()
+            self._stack.callback(part.stop)
+
+    def _report_start(self) -> None:
+        self.pipeline.record({"event.action": STARTED, "event.type": ["start"]}).result()
+        for trail, log in self.logs.items():
+            for cut in log.cuts:
+                self.pipeline.record(
+                    {
+                        "event.action": CUT,
+                        "event.outcome": "failure",
+                        "event.reason": f"{cut.bytes} bytes that were never acknowledged were cut at the start",
+                        "sealtrail.range.trail": trail,
+                        "sealtrail.range.first": cut.index,
+                    }
+                )
+
+    def _report_stop(self) -> None:
+        try:
+            self.pipeline.record({"event.action": STOPPED, "event.type": ["end"]}).result()
+        except SealtrailError as error:
+            _log.warning("the stop could not be recorded: %s", error.what)
+
+    # --- for doors
+
+    def submit(self, source: str, lines: list[Line]) -> Receipt:
+        """Submit and wait until the lines are durable. Raises BusyError, LedgerError."""
+        return self.pipeline.submit(source, lines).result()
+
+    def settle(self, seconds: float = 10.0) -> bool:
+        """Wait until every follower has seen every entry; False when that takes longer."""
+        return self.hub.wait(seconds)
+
+    def health(self) -> dict[str, Any]:
+        """What /readyz says: whether events are accepted, how far followers are, what was refused."""
+        why = self.pipeline.ready()
+        return {
+            "ready": not why,
+            "why": why,
+            "time": datetime.now(UTC),
+            "trails": self.pipeline.heads(),
+            "lag": self.hub.lags(),
+            "failing": self.hub.failures(),
+            "counts": dict(self.pipeline.counts),
+            "rejected": dict(self.rejects.counts),
+            "spools": {str(s.folder): {**s.counts, "problem": s.problem} for s in self.spools},
+        }
+
+    def _carry_out(self, act: Act) -> Act:
+        """An operator's act from the inbox. Every act is idempotent: a crash may carry it out again."""
+        match act["act"]:
+            case "submit":
+                lines: list[Line] = [(raw, check_line(raw)) for text in act["lines"] if (raw := text.encode())]
+                receipt = self.submit(str(act["source"]), lines)
+                return {
+                    "accepted": receipt.accepted,
+                    "duplicates": receipt.duplicates,
+                    "conflicts": receipt.conflicts,
+                }
+            case "record":
+                return _told(self.pipeline.record(dict(act["fields"])))
+            case "block" | "unblock" | "blocks":
+                if self.guard is None:
+                    raise UsageError("usage.argument", "this collector runs without response")
+                return self.guard.operate(act)
+            case other:
+                raise UsageError("usage.argument", f"the server does not know the act {other!r}")
+
+
+def _told(future: Future[Receipt]) -> Act:
+    return {"accepted": future.result().accepted}

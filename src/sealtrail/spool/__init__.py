@@ -1,0 +1,1 @@
+"""Where events rest between the application and the collector: a folder of files, one writer each."""

@@ -1,0 +1,265 @@
+"""The process's own segment: one write per event, under one lock, and no thread.
+
+The page cache outlives `kill -9`, so what `os.write` has returned is as safe as the machine. The lock spans
+taking the number and writing the line, so numbers stand in the file in order, and a number that is missing
+from the file is an event that was lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import threading
+import time
+import weakref
+from pathlib import Path
+from typing import Final
+
+import uuid_utils
+
+from sealtrail.spool.layout import (
+    AUDIT_RESERVE_BYTES,
+    SEGMENT_BYTES,
+    SEGMENT_MODE,
+    SPOOL_BYTES,
+    make_folder,
+    segment_name,
+    segments,
+)
+
+_log: Final = logging.getLogger("sealtrail")
+
+# Between two looks at the folder this process adds at most this much, so the bound is exceeded by no more.
+_LOOK_BYTES: Final = 1024 * 1024
+# A folder that is full or cannot be written is tried again after this, not at every event.
+_RETRY_SECONDS: Final = 1.0
+# Events of signal handlers and finalisers that interrupted a write in their own thread.
+_MAX_LATE: Final = 64
+
+_LINE_END: Final = b"}\n"
+
+
+class Spool:
+    """One process's part of a spool folder. Nothing here raises but what the caller's own signals raise.
+
+    `written`, `failed` (the disk refused) and `dropped` (the folder is full) count events of this process.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        limit_bytes: int = SPOOL_BYTES,
+        reserve_bytes: int = AUDIT_RESERVE_BYTES,
+    ) -> None:
+        self.folder = folder
+        self.segment_bytes = segment_bytes
+        self.limit_bytes = limit_bytes
+        self.reserve_bytes = reserve_bytes
+        self._told: set[str] = set()
+        self._begin()
+        _spools.add(self)
+
+    def _begin(self) -> None:
+        self.emitter = uuid_utils.uuid7().hex
+        self.written = 0
+        self.failed = 0
+        self.dropped = 0
+        # Re-entrant: a signal handler or finaliser that records an event while this thread is writing one
+        # must neither wait for itself nor write in the middle.
+        self._lock = threading.RLock()
+        self._busy = False
+        self._late: list[tuple[bytes, bytes, bool]] = []
+        self._identity = b',"sealtrail.emitter":"%b","sealtrail.seq":' % self.emitter.encode()
+        self._seq = 0
+        self._descriptor = -1
+        self._number = 0
+        self._size = 0
+        self._inode = (0, 0)
+        self._torn = False
+        self._synced_folder = False
+        self._look_at = 0  # bytes left until the next look
+        self._used = 0
+        self._retry_look = 0.0
+        self._retry_open = 0.0
+
+    def write(self, head: bytes, tail: bytes = b"", *, audit: bool = False, fsync: bool = False) -> bool:
+        """Append one event and say whether it is in the file (with `fsync`: on the disk).
+
+        `head` is a line up to where `sealtrail.emitter` belongs, `tail` what follows `sealtrail.seq` without
+        the closing brace. An event that is not written uses up its number all the same.
+        """
+        with self._lock:
+            if self._busy:
+                if len(self._late) >= _MAX_LATE:
+                    self.dropped += 1
+                    return False
+                self._late.append((head, tail, audit))
+                return True
+            self._busy = True
+            try:
+                done = self._write(head, tail, audit)
+                while self._late:
+                    self._write(*self._late.pop(0))
+                copy = os.dup(self._descriptor) if fsync and done else -1
+            except OSError:
+                return False
+            finally:
+                self._busy = False
+        # Outside the lock: the threads that did not ask for durability do not wait for the disk.
+        return self._sync(copy) if copy >= 0 else done
+
+    def _write(self, head: bytes, tail: bytes, audit: bool) -> bool:
+        number = self._seq
+        self._seq = number + 1
+        if self._look_at <= 0:
+            self._look()
+        if self._used >= self.limit_bytes - (0 if audit else self.reserve_bytes):
+            self._tell("full", "the spool folder is full: events are dropped and counted")
+            self.dropped += 1
+            if time.monotonic() >= self._retry_look:
+                self._look_at = 0
+            return False
+        if (self._descriptor < 0 or self._size >= self.segment_bytes) and not self._open():
+            self.failed += 1
+            return False
+        line = b"%b%b%d%b%b" % (head, self._identity, number, tail, _LINE_END)
+        if self._torn:
+            # Whatever half a line stands before: it ends here, and is never glued to this one.
+            line = b"\n" + line
+        self._torn = True
+        try:
+            count = os.write(self._descriptor, line)
+        except OSError as error:
+            self._tell("write", f"the spool cannot be written: {error.strerror}")
+            self.failed += 1
+            self._look_at = 0
+            return False
+        self._size += count
+        self._look_at -= count
+        if count != len(line):
+            self._tell("write", "the spool took only part of an event: the disk is full")
+            self.failed += 1
+            self._look_at = 0
+            return False
+        self._torn = False
+        self.written += 1
+        return True
+
+    def _look(self) -> None:
+        """Measure the folder, and see that the open segment is still a file of the folder."""
+        self._look_at = _LOOK_BYTES
+        self._retry_look = time.monotonic() + _RETRY_SECONDS
+        if self._descriptor >= 0:
+            try:
+                now = os.fstat(self._descriptor)
+            except OSError:
+                now = None
+            if now is None or (now.st_dev, now.st_ino) != self._inode:
+                # The application closed all descriptors, and this number may be a client's socket by now.
+                self._descriptor = -1
+            elif now.st_nlink == 0:
+                self._close()
+        used = 0
+        with contextlib.suppress(OSError):
+            for _, path in segments(self.folder):
+                with contextlib.suppress(OSError):
+                    used += path.stat().st_size
+        self._used = used
+
+    def _open(self) -> bool:
+        """Go on in a new segment.
+
+        The file gets its name only once it is locked: a collector that meets a segment with a free lock may
+        delete it.
+        """
+        if time.monotonic() < self._retry_open:
+            return False
+        self._close()
+        path = self.folder / segment_name(self.emitter, self._number)
+        staged = path.with_name(f".{path.name}")
+        self._number += 1
+        descriptor = -1
+        try:
+            make_folder(self.folder)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = os.open(staged, flags, SEGMENT_MODE)
+            os.fchmod(descriptor, SEGMENT_MODE)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            staged.rename(path)
+            status = os.fstat(descriptor)
+        except OSError as error:
+            if descriptor >= 0:
+                os.close(descriptor)
+            with contextlib.suppress(OSError):
+                staged.unlink()
+            self._retry_open = time.monotonic() + _RETRY_SECONDS
+            self._tell(
+                "open", f"no segment can be opened in the spool folder {self.folder}: {error.strerror}"
+            )
+            return False
+        self._descriptor = descriptor
+        self._inode = (status.st_dev, status.st_ino)
+        self._size = 0
+        self._torn = False
+        self._synced_folder = False
+        self._look()
+        return True
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _sync(self, descriptor: int) -> bool:
+        try:
+            os.fdatasync(descriptor)
+            if not self._synced_folder:
+                # The name of a new file is only as durable as its folder.
+                folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+                self._synced_folder = True
+        except OSError as error:
+            self._tell("sync", f"the disk refused to sync the spool: {error.strerror}")
+            return False
+        else:
+            return True
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def _tell(self, what: str, message: str) -> None:
+        """Say it once to the application's log: a full disk must not fill the log as well."""
+        if what not in self._told:
+            self._told.add(what)
+            with contextlib.suppress(Exception):  # a handler is the application's code
+                _log.warning("%s", message)
+
+    def close(self) -> None:
+        """Let go of the segment, so that a collector may take all of it. A later write opens the next."""
+        with self._lock:
+            self._close()
+
+    def _after_fork(self) -> None:
+        # The child's copy of the descriptor would keep the parent's lock alive after the parent's death.
+        self._close()
+        self._begin()
+
+
+_spools: weakref.WeakSet[Spool] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    uuid_utils.reseed_rng()
+    for spool in list(_spools):
+        spool._after_fork()  # noqa: SLF001 - the hook belongs to the class, and cannot be a method
+
+
+os.register_at_fork(after_in_child=_after_fork)

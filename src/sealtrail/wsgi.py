@@ -1,0 +1,36 @@
+"""The door for any WSGI application: `app = SealtrailMiddleware(app, service="shop")`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sealtrail.capture.recorder import configured
+from sealtrail.capture.wsgi import WsgiCapture
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+class SealtrailMiddleware(WsgiCapture):
+    """Records every request. What is left out comes from the environment, as for `sealtrail.flask`."""
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        service: str = "",
+        version: str = "",
+        environment: str = "",
+        spool: str | os.PathLike[str] | None = None,
+        trusted_proxies: Sequence[str] | None = None,
+    ) -> None:
+        recorder = configured(
+            service,
+            version=version,
+            environment=environment,
+            spool=spool,
+            trusted_proxies=None if trusted_proxies is None else tuple(trusted_proxies),
+        )
+        super().__init__(app, recorder)

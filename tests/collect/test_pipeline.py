@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sealtrail.collect.pipeline import Pipeline
+from sealtrail.collect.rejects import Rejects
+from sealtrail.collect.seen import Seen
+from sealtrail.errors import BusyError, LedgerError
+from sealtrail.event import TRAILS, Batch, Fields, canonical, read
+from sealtrail.ledger.files import Disk
+from sealtrail.ledger.log import Log
+from sealtrail.ledger.reader import LedgerReader
+from sealtrail.ledger.sign import open_key
+from sealtrail.ledger.verify import verify
+from sealtrail.settings import Settings
+
+
+class House:
+    """A data folder with its writer, as `serve` composes it, and what followers were handed."""
+
+    def __init__(self, root: Path, disk: Disk | None, clock: Callable[[], datetime], full: str) -> None:
+        self.root = root
+        self.batches: list[Batch] = []
+        (root / "keys").mkdir(parents=True, exist_ok=True)
+        (root / "trails").mkdir(exist_ok=True)
+        self.logs = {t: Log.open(root / "trails" / t, t, open_key(root / "keys", t), disk) for t in TRAILS}
+        self.reader = LedgerReader(root, durable=lambda: {t: log.durable for t, log in self.logs.items()})
+        seen = Seen.load(root / "state" / "seen")
+        seen.catch_up(self.reader)
+        self.rejects = Rejects(root / "rejects")
+        self.pipeline = Pipeline(
+            self.logs,
+            seen,
+            self.rejects,
+            Settings(),
+            publish=self.batches.append,
+            free_space=lambda: full,
+            seen_path=root / "state" / "seen",
+            clock=clock,
+        )
+
+
+@contextmanager
+def house(
+    root: Path,
+    disk: Disk | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    full: str = "",
+    *,
+    started: bool = True,
+) -> Iterator[House]:
+    built = House(root, disk, clock, full)
+    if started:
+        built.pipeline.start()
+    try:
+        yield built
+    finally:
+        built.pipeline.stop()
+        built.reader.close()
+        for log in built.logs.values():
+            log.close()
+
+
+def line(seq: int, emitter: str = "e", **more: object) -> tuple[bytes, Fields]:
+    fields: Fields = {
+        "@timestamp": "2026-01-01T00:00:00.000000Z",
+        "event.id": f"{emitter}-{seq}",
+        "sealtrail.kind": "request",
+        "event.action": "http.request",
+        "sealtrail.emitter": emitter,
+        "sealtrail.seq": seq,
+        **more,
+    }
+    data = canonical(fields)
+    return data, fields
+
+
+def entries(built: House, trail: str) -> list[Fields]:
+    return [read(e) for e in built.reader.read(trail, 0, 10_000)]
+
+
+def test_a_receipt_names_the_entries_and_they_are_what_was_sent(tmp_path: Path) -> None:
+    with house(tmp_path) as built:
+        receipt = built.pipeline.submit("spool", [line(0), line(1)]).result(5)
+        assert (receipt.accepted, receipt.duplicates, receipt.conflicts) == (2, 0, 0)
+        assert [(r.trail, r.ranges, r.size) for r in receipt.receipts] == [("access", ((0, 2),), 2)]
+        assert [e["event.id"] for e in entries(built, "access")] == ["e-0", "e-1"]
+        assert {e["sealtrail.source"] for e in entries(built, "access")} == {"spool"}
+
+
+def test_a_batch_can_reach_both_trails_and_followers_see_it_as_one(tmp_path: Path) -> None:
+    with house(tmp_path) as built:
+        lines = [line(0), line(1, **{"sealtrail.kind": "audit"}), line(2)]
+        receipt = built.pipeline.submit("spool", lines).result(5)
+        assert {r.trail: r.ranges for r in receipt.receipts} == {"access": ((0, 2),), "audit": ((0, 1),)}
+        batch = built.batches[0]
+        assert [e.address for e in batch.entries] == ["access/0", "access/1", "audit/0"]
+        assert len({e.fields["event.ingested"] for e in batch.entries}) == 1
+
+
+def test_a_repeated_line_is_a_duplicate_also_within_one_submission_and_after_a_restart(tmp_path: Path) -> None:
+    with house(tmp_path) as built:
+        assert built.pipeline.submit("spool", [line(0), line(0)]).result(5).duplicates == 1
+    with house(tmp_path) as built:
+        receipt = built.pipeline.submit("spool", [line(0), line(1)]).result(5)
+        assert (receipt.accepted, receipt.duplicates) == (1, 1)
+
+
+def test_the_same_identity_with_other_bytes_is_kept_aside_and_counted(tmp_path: Path) -> None:
+    with house(tmp_path) as built:
+        built.pipeline.submit("key:1", [line(0)]).result(5)
+        receipt = built.pipeline.submit("key:1", [line(0, message="forged")]).result(5)
+        assert (receipt.accepted, receipt.conflicts) == (0, 1)
+        assert built.rejects.counts == {"event.conflict": 1}
+        assert len(entries(built, "access")) == 1
+
+
+def test_another_source_may_use_the_same_numbers(tmp_path: Path) -> None:
+    with house(tmp_path) as built:
+        built.pipeline.submit("key:attacker", [line(0, message="first")]).result(5)
+        assert built.pipeline.submit("spool", [line(0)]).result(5).accepted == 1
+
+
+def test_stopping_signs_what_was_written_and_the_trails_know_each_others_head(tmp_path: Path) -> None:
+    with house(tmp_path) as built:
+        built.pipeline.submit("spool", [line(0), line(1)]).result(5)
+    report = verify(tmp_path)
+    assert (report.verdict, [t.uncommitted for t in report.trails]) == ("intact", [0, 0])
+    with house(tmp_path, started=False) as built:
+        assert entries(built, "audit")[-1]["sealtrail.head.trail"] == "access"
+        assert entries(built, "audit")[-1]["sealtrail.head.size"] == 2
+        assert entries(built, "access")[-1]["sealtrail.head.trail"] == "audit"
+
+
+def test_quiet_is_not_news_so_nothing_is_signed_again(tmp_path: Path) -> None:
+    with house(tmp_path) as built:
+        built.pipeline.submit("spool", [line(0)]).result(5)
+    sizes = [t.size for t in verify(tmp_path).trails]
+    with house(tmp_path):
+        pass
+    assert [t.size for t in verify(tmp_path).trails] == sizes
+
+
+def test_stamps_grow_even_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    times = [now, now, now - timedelta(hours=1), now, now, now]
+    with house(tmp_path, clock=lambda: times.pop(0) if len(times) > 1 else times[0]) as built:
+        for seq in range(4):
+            built.pipeline.submit("spool", [line(seq)]).result(5)
+        stamps = [e["event.ingested"] for e in entries(built, "access")]
+    assert stamps == sorted(set(stamps))
+    with house(tmp_path, clock=lambda: now - timedelta(days=1)) as built:
+        built.pipeline.submit("spool", [line(9)]).result(5)
+        assert entries(built, "access")[-1]["event.ingested"] > stamps[-1]
+
+
+def test_a_full_disk_refuses_before_anything_is_queued(tmp_path: Path) -> None:
+    with house(tmp_path, full="only 1 MiB is free") as built, pytest.raises(BusyError) as refused:
+        built.pipeline.submit("spool", [line(0)])
+    assert refused.value.code == "busy.disk"
+
+
+def test_a_full_queue_refuses_and_takes_again_when_the_writer_has_caught_up(tmp_path: Path) -> None:
+    with house(tmp_path, started=False) as built:
+        large = [line(seq, message="x" * 60_000) for seq in range(1200)]
+        first = built.pipeline.submit("spool", large)
+        with pytest.raises(BusyError) as refused:
+            built.pipeline.submit("spool", [line(seq, emitter="f") for seq in range(2000)] + large)
+        assert refused.value.code == "busy.queue"
+        built.pipeline.start()
+        assert first.result(30).accepted == 1200
+        assert built.pipeline.submit("spool", [line(0, emitter="g")]).result(5).accepted == 1
+
+
+def test_a_waiter_that_gave_up_before_the_writer_came_was_never_written(tmp_path: Path) -> None:
+    with house(tmp_path, started=False) as built:
+        gone = built.pipeline.submit("spool", [line(0)])
+        kept = built.pipeline.submit("spool", [line(1)])
+        assert gone.cancel()
+        built.pipeline.start()
+        assert kept.result(5).accepted == 1
+        assert [e["event.id"] for e in entries(built, "access")] == ["e-1"]
+
+
+class FailsToSync(Disk):
+    """A disk whose syncs fail once told to."""
+
+    failing = False
+
+    def datasync(self, fd: int) -> None:
+        if self.failing:
+            raise OSError(5, "Input/output error")
+        super().datasync(fd)
+
+
+def test_after_a_failed_sync_nobody_is_told_yes_and_nothing_more_is_taken(tmp_path: Path) -> None:
+    disk = FailsToSync()
+    with house(tmp_path, disk) as built:
+        built.pipeline.submit("spool", [line(0)]).result(5)
+        disk.failing = True
+        with pytest.raises(LedgerError):
+            built.pipeline.submit("spool", [line(1)]).result(5)
+        assert built.pipeline.failed.wait(5)
+        disk.failing = False
+        with pytest.raises(LedgerError):
+            built.pipeline.submit("spool", [line(2)])
+        assert [e.address for b in built.batches for e in b.entries] == ["access/0"]
+    with house(tmp_path) as built:
+        receipt = built.pipeline.submit("spool", [line(0), line(1), line(2)]).result(5)
+        # The failed line may or may not be on the disk; either way it is there once now.
+        assert receipt.accepted + receipt.duplicates == 3
+        assert [e["event.id"] for e in entries(built, "access") if "sealtrail.head.trail" not in e] == [
+            "e-0",
+            "e-1",
+            "e-2",
+        ]
+    assert verify(tmp_path).verdict == "intact"
+
+
+def test_many_producers_at_once_share_commits_and_none_is_lost(tmp_path: Path) -> None:
+    with house(tmp_path) as built:
+        futures: list[Future[object]] = []
+
+        def produce(name: str) -> None:
+            futures.extend(built.pipeline.submit("spool", [line(seq, emitter=name)]) for seq in range(50))  # type: ignore[misc]
+
+        threads = [threading.Thread(target=produce, args=(f"p{n}",)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for future in list(futures):
+            future.result(10)
+        requests = [e for e in entries(built, "access") if e["sealtrail.kind"] == "request"]
+        assert len({e["event.id"] for e in requests}) == len(requests) == 400
+        assert built.pipeline.counts["commits"] <= 400

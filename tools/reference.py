@@ -1,0 +1,210 @@
+"""Write the generated parts of docs/reference from the code they describe: `make docs`.
+
+A page is prose with blocks in it, `<!-- generated: NAME -->` to `<!-- end -->`; only blocks are rewritten.
+tests/docs holds every page against what this would write.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import io
+import re
+import tokenize
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sealtrail import settings
+from sealtrail.cli.main import main as command_line
+from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SOURCE = REPOSITORY / "src"
+BLOCK = re.compile(r"(<!-- generated: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+LIMIT = re.compile(r"(?:MAX|MIN)_[A-Z_]+|[A-Z_]+_(?:BYTES|SECONDS|ENTRIES|LINES|ROWS)")
+
+
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    def line(cells: tuple[str, ...]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    return "\n".join([line(head), line(("---",) * len(head)), *map(line, rows)]) + "\n"
+
+
+def comments(source: str) -> tuple[dict[int, str], set[int]]:
+    """(line number -> comment, numbers of lines that hold a comment and nothing else)."""
+    found, alone = {}, set()
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row = token.start[0]
+            found[row] = token.string.lstrip("# ").strip()
+            if lines[row - 1].lstrip().startswith("#"):
+                alone.add(row)
+    return found, alone
+
+
+def reason(node: ast.stmt, source: str) -> str:
+    """The comment beside a statement, else the one above it or above the run of lines it stands in."""
+    found, alone = comments(source)
+    for row in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+        if row in found:
+            return found[row]
+    lines = source.splitlines()
+    row = node.lineno - 1
+    while row > 0 and lines[row - 1].strip() and row not in alone:
+        row -= 1
+    words: list[str] = []
+    while row in alone:
+        words.insert(0, found[row])
+        row -= 1
+    return " ".join(words)
+
+
+def fields() -> str:
+    rows = [(f"`{field.name}`", field.type, field.meaning) for field in FIELDS.values()]
+    address = [(f"`{field.name}`", field.type, field.meaning) for field in ADDRESS_FIELDS]
+    head = ("field", "type", "meaning")
+    return (
+        table(head, rows) + "\nOnly when reading, and no part of what is hashed:\n\n" + table(head, address)
+    )
+
+
+def setting_rows() -> list[tuple[str, str, str, str]]:
+    """(section, name, default, meaning) of every setting in settings.toml."""
+    source = Path(settings.__file__).read_text()
+    classes = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
+    rows = []
+    whole = settings.Settings()
+    for section in whole.__struct_fields__:
+        value = getattr(whole, section)
+        for node in classes[type(value).__name__].body:
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                name = node.target.id
+                rows.append(
+                    (section, name.replace("_", "-"), toml(getattr(value, name)), reason(node, source))
+                )
+    return rows
+
+
+def toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return f'"{value}"' if isinstance(value, str) else f"{value:_}" if isinstance(value, int) else str(value)
+
+
+def settings_page() -> str:
+    rows = [
+        (f"`[{section}]`", f"`{name}`", f"`{default}`", why) for section, name, default, why in setting_rows()
+    ]
+    return table(("section", "setting", "default", "what it is"), rows)
+
+
+def limit_rows() -> Iterator[tuple[str, str, str, str]]:
+    """(module, constant, value, reason) of every public limit in the package."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        source = path.read_text()
+        for node in ast.parse(source).body:
+            target = node.target if isinstance(node, ast.AnnAssign) else None
+            if not isinstance(target, ast.Name) or not LIMIT.fullmatch(target.id):
+                continue
+            module = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+            value = getattr(importlib.import_module(module), target.id)
+            yield module.removeprefix("sealtrail."), target.id, amount(target.id, value), reason(node, source)
+
+
+def amount(name: str, value: Any) -> str:
+    if not isinstance(value, int | float):
+        return str(value)
+    if name.endswith("BYTES"):
+        for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+            if value >= size and value % size == 0:
+                return f"{value // size} {unit}"
+        return f"{value:,} bytes"
+    return f"{value:,} s" if name.endswith("SECONDS") else f"{value:,}"
+
+
+def limits() -> str:
+    rows = [(f"`{module}`", f"`{name}`", value, why) for module, name, value, why in limit_rows()]
+    return table(("where", "limit", "value", "why"), rows)
+
+
+def commands_of(
+    group: click.Group, context: click.Context, path: str
+) -> Iterator[tuple[str, click.Command, click.Context]]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is None:
+            raise LookupError(f"{path} {name} is listed and not there")
+        inner = click.Context(command, info_name=name, parent=context)
+        if isinstance(command, click.Group):
+            yield from commands_of(command, inner, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command, inner
+
+
+def commands() -> str:
+    parts = []
+    root = click.Context(command_line, info_name="sealtrail", max_content_width=100)
+    for name, command, context in commands_of(command_line, root, "sealtrail"):
+        parts.append(f"## {name}\n")
+        usage = " ".join(command.collect_usage_pieces(context))
+        parts.append(f"`{name} {usage}`\n")
+        text = (command.help or "").replace("\b\n", "").replace("\b", "").strip()
+        parts.append(prose(text) + "\n")
+        rows = [(f"`{record[0]}`", " ".join(record[1].split())) for record in options(command, context)]
+        if rows:
+            parts.append(table(("option", "meaning"), rows))
+    return "\n".join(parts)
+
+
+def options(command: click.Command, context: click.Context) -> list[tuple[str, str]]:
+    records = [p.get_help_record(context) for p in command.get_params(context) if isinstance(p, click.Option)]
+    return [record for record in records if record is not None and "--help" not in record[0]]
+
+
+def prose(text: str) -> str:
+    """Help text as Markdown: paragraphs stay, what is indented or aligned by hand becomes a code block."""
+    parts = []
+    for paragraph in re.split(r"\n\s*\n", text):
+        by_hand = "\n" in paragraph and any(
+            "  " in line.strip() or line.startswith("sealtrail") for line in paragraph.splitlines()
+        )
+        parts.append(f"```text\n{paragraph}\n```" if by_hand else " ".join(paragraph.split()))
+    return "\n\n".join(parts)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "fields": fields,
+    "settings": settings_page,
+    "limits": limits,
+    "commands": commands,
+}
+
+
+def written(page: str) -> str:
+    """The page with its generated blocks written anew."""
+    return BLOCK.sub(lambda match: match[1] + "\n" + BLOCKS[match[2]]() + "\n" + match[3], page)
+
+
+def pages() -> list[Path]:
+    return [path for path in sorted((REPOSITORY / "docs").rglob("*.md")) if BLOCK.search(path.read_text())]
+
+
+def main() -> None:
+    for path in pages():
+        before = path.read_text()
+        after = written(before)
+        if after != before:
+            path.write_text(after)
+            print(f"{path.relative_to(REPOSITORY)} written")
+
+
+if __name__ == "__main__":
+    main()
