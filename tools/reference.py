@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import io
 import re
 import tokenize
@@ -25,7 +26,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "src"
 BLOCK = re.compile(r"(<!-- generated: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-LIMIT = re.compile(r"(?:MAX|MIN)_[A-Z_]+|[A-Z_]+_(?:BYTES|SECONDS|ENTRIES|LINES|ROWS)")
+LIMIT = re.compile(r"(?:MAX|MIN)_[A-Z_]+|[A-Z][A-Z_]*_(?:BYTES|SECONDS|ENTRIES|LINES|ROWS)")
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
@@ -63,6 +64,16 @@ def reason(node: ast.stmt, source: str) -> str:
         words.insert(0, found[row])
         row -= 1
     return " ".join(words)
+
+
+def said(node: ast.stmt | None) -> str:
+    """The text of a statement that is nothing but a string: the docstring of the constant above it."""
+    alone = node.value if isinstance(node, ast.Expr) else None
+    return (
+        " ".join(alone.value.split())
+        if isinstance(alone, ast.Constant) and isinstance(alone.value, str)
+        else ""
+    )
 
 
 def fields() -> str:
@@ -110,13 +121,19 @@ def limit_rows() -> Iterator[tuple[str, str, str, str]]:
     """(module, constant, value, reason) of every public limit in the package."""
     for path in sorted(SOURCE.rglob("*.py")):
         source = path.read_text()
-        for node in ast.parse(source).body:
+        body = ast.parse(source).body
+        for node, after in zip(body, [*body[1:], None], strict=True):
             target = node.target if isinstance(node, ast.AnnAssign) else None
             if not isinstance(target, ast.Name) or not LIMIT.fullmatch(target.id):
                 continue
             module = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
             value = getattr(importlib.import_module(module), target.id)
-            yield module.removeprefix("sealtrail."), target.id, amount(target.id, value), reason(node, source)
+            yield (
+                module.removeprefix("sealtrail."),
+                target.id,
+                amount(target.id, value),
+                said(after) or reason(node, source),
+            )
 
 
 def amount(name: str, value: Any) -> str:
@@ -127,7 +144,7 @@ def amount(name: str, value: Any) -> str:
             if value >= size and value % size == 0:
                 return f"{value // size} {unit}"
         return f"{value:,} bytes"
-    return f"{value:,} s" if name.endswith("SECONDS") else f"{value:,}"
+    return f"{value:,g} s" if name.endswith("SECONDS") else f"{value:,}"
 
 
 def limits() -> str:
@@ -156,8 +173,7 @@ def commands() -> str:
         parts.append(f"## {name}\n")
         usage = " ".join(command.collect_usage_pieces(context))
         parts.append(f"`{name} {usage}`\n")
-        text = (command.help or "").replace("\b\n", "").replace("\b", "").strip()
-        parts.append(prose(text) + "\n")
+        parts.append(prose(inspect.cleandoc(command.help or "")) + "\n")
         rows = [(f"`{record[0]}`", " ".join(record[1].split())) for record in options(command, context)]
         if rows:
             parts.append(table(("option", "meaning"), rows))
@@ -170,13 +186,11 @@ def options(command: click.Command, context: click.Context) -> list[tuple[str, s
 
 
 def prose(text: str) -> str:
-    """Help text as Markdown: paragraphs stay, what is indented or aligned by hand becomes a code block."""
+    """Help text as Markdown. What click does not wrap (after a backspace) becomes a code block."""
     parts = []
     for paragraph in re.split(r"\n\s*\n", text):
-        by_hand = "\n" in paragraph and any(
-            "  " in line.strip() or line.startswith("sealtrail") for line in paragraph.splitlines()
-        )
-        parts.append(f"```text\n{paragraph}\n```" if by_hand else " ".join(paragraph.split()))
+        by_hand = paragraph.removeprefix("\b\n")
+        parts.append(f"```text\n{by_hand}\n```" if by_hand != paragraph else " ".join(paragraph.split()))
     return "\n\n".join(parts)
 
 

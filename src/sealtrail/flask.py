@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Final
 
-from flask import Flask, got_request_exception
+from flask import Flask, got_request_exception, has_request_context, request
 
 from sealtrail.capture import context
 from sealtrail.capture.exchange import class_name
@@ -70,6 +70,9 @@ def _note_error(_: Flask, exception: BaseException, **__: Any) -> None:
     call = context.current.get()
     if call is not None:
         call.error_type = class_name(exception)
+        # Where it goes on to the server there is no response to learn the route from.
+        if has_request_context() and request.url_rule is not None:
+            call.route = request.url_rule.rule
 
 
 def _route(environ: dict[str, Any]) -> str:

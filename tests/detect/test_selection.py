@@ -6,7 +6,21 @@ from collections.abc import Callable
 
 import pytest
 from sealtrail.detect.rule import Ruleset
-from sealtrail.detect.tree import Cidr, Compare, Exists, Glob, Node, Not, Null, Number, Part, Ref, Regex, Text, Truth
+from sealtrail.detect.tree import (
+    Cidr,
+    Compare,
+    Exists,
+    Glob,
+    Node,
+    Not,
+    Null,
+    Number,
+    Part,
+    Ref,
+    Regex,
+    Text,
+    Truth,
+)
 
 Good = Callable[[str], Ruleset]
 Detection = Callable[[str], str]
@@ -54,7 +68,9 @@ def node(good: Good, detection: Detection) -> Callable[[str], Node]:
         ("['a*b']", Glob("sealtrail.raw", r"(?s:(?>.*?a)(?>.*?b).*)")),
     ],
 )
-def test_a_value_becomes_the_leaf_it_means(node: Callable[[str], Node], selection: str, expected: Node) -> None:
+def test_a_value_becomes_the_leaf_it_means(
+    node: Callable[[str], Node], selection: str, expected: Node
+) -> None:
     assert node(selection) == expected
 
 
@@ -105,7 +121,14 @@ def test_what_would_be_done_wrongly_is_refused_with_its_line(
 
 
 def test_repeats_that_cannot_explode_are_let_in(node: Callable[[str], Node]) -> None:
-    for pattern in (r"\?d=[0-9]{1,3}\.[0-9]{1,3}", r"(?:ab)+c*", r"(a|b)*", r"[+*(]+x", r"\(a+\)+", "(a+){2}"):
+    for pattern in (
+        r"\?d=[0-9]{1,3}\.[0-9]{1,3}",
+        r"(?:ab)+c*",
+        r"(a|b)*",
+        r"[+*(]+x",
+        r"\(a+\)+",
+        "(a+){2}",
+    ):
         assert isinstance(node(f"{{f|re: '{pattern}'}}"), Regex)
 
 

@@ -1,7 +1,7 @@
 """Capture without anything of the server: a WSGI application records a request, a sign-in and an act.
 
-A script and no test, because it runs where no test runner is installed: with the standard library, msgspec and
-uuid-utils. `.ci/run` runs it against the built package in an environment of its own (`--installed`),
+A script and no test, because it runs where no test runner is installed: with the standard library, msgspec
+and uuid-utils. `.ci/run` runs it against the built package in an environment of its own (`--installed`),
 tests/light/test_capture_alone.py against the sources. Ends with 0 and a line, or with an AssertionError.
 """
 
@@ -20,7 +20,7 @@ from wsgiref.util import setup_testing_defaults
 
 OURS = {"sealtrail", "msgspec", "uuid_utils"}
 BRINGS = {"sealtrail", "msgspec", "uuid-utils", "pip", "setuptools", "wheel"}
-SECRET = "correct-horse-battery-staple"  # noqa: S105 - planted, to be found nowhere
+SECRET = "correct-horse-battery-staple"  # planted, to be found nowhere
 
 
 def modules() -> set[str]:

@@ -17,7 +17,9 @@ _events = st.lists(
     st.tuples(st.integers(-40, 15), st.sampled_from("ab"), st.sampled_from("xyz12")), min_size=1, max_size=60
 )
 _bounds = st.one_of(
-    st.tuples(st.sampled_from(["gt", "gte", "lt", "lte", "eq", "neq"]), st.integers(1, 6)).map(lambda b: dict([b])),
+    st.tuples(st.sampled_from(["gt", "gte", "lt", "lte", "eq", "neq"]), st.integers(1, 6)).map(
+        lambda b: dict([b])
+    ),
     st.just({"gte": 2, "lt": 4}),
     st.just({"gt": 2.5}),
 )
@@ -70,7 +72,9 @@ def test_windows_agree_with_counting_everything_again(
             if (key, end // period) in raised:
                 continue
             raised.add((key, end // period))
-            expected.append((end // period, end, min(t for t, _, _ in inside), count, {a for _, _, a in inside}))
+            expected.append(
+                (end // period, end, min(t for t, _, _ in inside), count, {a for _, _, a in inside})
+            )
         got = window.add((key,), time, value, f"access/{number}", watermark)
         assert [(h.bucket, h.time, h.rise, h.count, set(h.events)) for h in got] == expected
     assert window.evicted == window.overflowed == 0

@@ -91,7 +91,7 @@ def login_failed(
     attempts: int | None = None,
     details: Any = None,
 ) -> bool:
-    """Record that somebody could not sign in. The name is stored as a keyed hash: people type passwords there.
+    """Record that somebody could not sign in. The name is kept as a keyed hash: people type passwords there.
 
     `reason`: bad_password, unknown_user, locked, expired, bad_signature, mfa_failed. `attempts` counts those
     before this one. Returns whether the event is in the spool; never raises.
@@ -159,15 +159,15 @@ def audit(
     return done
 
 
-def _act(here: _Here, action: Any, outcome: str, error: BaseException | None) -> Audit:
+def _act(here: _Here, action: Any, outcome: Any, error: BaseException | None) -> Audit:
     marks = here.marks
     name = marks.keyword("event.action", action) or "audit"
     if name.startswith(RESERVED_PREFIX):
         # The collector would refuse it as one of its own.
         name = f"app.{name}"
-        marks.notes.append("event.action:reserved")
+        marks.note("event.action:reserved")
     if not isinstance(outcome, str) or outcome not in OUTCOMES:
-        marks.notes.append("event.outcome:unknown")
+        marks.note("event.outcome:unknown")
         outcome = "unknown"
     words = name.split(".")
     category = _CATEGORIES.get(words[0], _OTHER_CATEGORY)
@@ -224,7 +224,7 @@ class _Here:
             event.trace_id = call.trace_id
             event.span_id = call.span_id
             agent = call.user_agent
-            clean = len(agent) <= 512 and agent.isascii() and scrub.is_clean("", agent)
+            clean = len(agent) <= 512 and agent.isascii() and scrub.is_clean(agent)
             event.user_agent = agent if clean else self.marks.text("user_agent.original", agent)
 
     def become(self, user_id: Any, name: Any, roles: Any, tenant: Any) -> None:

@@ -16,7 +16,7 @@ Change = dict[str, Any]
 
 
 def changes(given: Any, marks: Marks) -> list[Change] | None:
-    """From what callers hand over: triples (path, old, new), mappings with these keys, or {path: (old, new)}."""
+    """From what callers hand over: (path, old, new) or mappings with these keys, or {path: (old, new)}."""
     if given is None:
         return None
     plain = marks.plain(_FIELD, given)
@@ -64,7 +64,7 @@ def _compare(path: str, before: Any, after: Any, found: list[Change], depth: int
 
 def _scrubbed(found: list[Change], marks: Marks) -> list[Change]:
     if len(found) > _MAX_CHANGES:
-        marks.truncated.append(_FIELD)
+        marks.truncated += (_FIELD,)
     made: list[Change] = []
     for change in found[:_MAX_CHANGES]:
         path, removed = scrub.text(change["path"][:256], f"{_FIELD}.path")

@@ -30,20 +30,13 @@ NOBODY: Final = Actor()
 class Call:
     """One request, from its first byte to its last."""
 
-    __slots__ = (
-        "actor",
-        "client_ip",
-        "error_type",
-        "marks",
-        "object",
-        "parent_id",
-        "recorder",
-        "request_id",
-        "source_ip",
-        "span_id",
-        "trace_id",
-        "user_agent",
-    )
+    client_ip = ""
+    source_ip = ""
+    user_agent = ""
+    actor = NOBODY
+    object: tuple[str, str, str] = ("", "", "")
+    error_type = ""
+    route = ""
 
     def __init__(
         self, recorder: Recorder, request_id: str, trace_id: str, span_id: str, parent_id: str
@@ -53,12 +46,6 @@ class Call:
         self.trace_id = trace_id
         self.span_id = span_id
         self.parent_id = parent_id
-        self.client_ip = ""
-        self.source_ip = ""
-        self.user_agent = ""
-        self.actor = NOBODY
-        self.object: tuple[str, str, str] = ("", "", "")
-        self.error_type = ""
         self.marks = Marks()
 
 
@@ -141,7 +128,7 @@ def touched(kind: Any, identity: Any, *, owner: Any = "") -> None:
         marks.keyword("sealtrail.object.owner", owner),
     )
     if call.object[1] and call.object != found:
-        marks.notes.append("object.several")
+        marks.note("object.several")
     call.object = found
 
 

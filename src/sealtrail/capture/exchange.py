@@ -36,6 +36,7 @@ class Exchange:
     __slots__ = (
         "_began",
         "_environ",
+        "_id",
         "_length",
         "_mime",
         "_route",
@@ -61,7 +62,8 @@ class Exchange:
         odd = given is not None and (not valid_request_id(given) or bool(scrub.findings(given)))
         trace = get("HTTP_TRACEPARENT")
         parent = parse_traceparent(trace) if trace is not None else None
-        made = new_id()
+        # The event's own id serves as the request's where the caller brings none: one id, not two.
+        self._id = made = new_id()
         self.call = call = Call(
             recorder,
             made if given is None or odd else given,
@@ -70,7 +72,7 @@ class Exchange:
             "" if parent is None else parent.span_id,
         )
         if odd:
-            call.marks.notes.append("request-id.refused")
+            call.marks.note("request-id.refused")
         call.client_ip, call.source_ip = recorder.addresses.resolve(
             get("REMOTE_ADDR") or "", get("HTTP_X_FORWARDED_FOR") or "", get("HTTP_FORWARDED") or ""
         )
@@ -82,6 +84,10 @@ class Exchange:
 
     def response(self, status: str, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Take note of a response's head; the headers to send, which carry this request's id."""
+        call = self.call
+        if not call.route:
+            # Now, because frameworks forget their request before the body is drawn.
+            call.route = self._route(self._environ)
         self._status = int(status[:3])
         self._length = -1
         self._mime = ""
@@ -98,7 +104,7 @@ class Exchange:
                 self._length = int(pair[1][:16])
             kept.append(pair)
         # A new list: the application may use its own again.
-        kept.append(("X-Request-ID", self.call.request_id))
+        kept.append(("X-Request-ID", call.request_id))
         return kept
 
     def finish(
@@ -122,20 +128,20 @@ class Exchange:
             else:
                 if status and status < 500:
                     # The client saw another status before it broke.
-                    marks.notes.append(f"response.broken:{status}")
+                    marks.note(f"response.broken:{status}")
                 status = 500
                 call.error_type = class_name(error)
         outcome = "success" if 0 < status < 400 else "failure"
         if error is None and not ended and block is None and not self._is_whole(sent):
             # The client went away, or the server stopped drawing.
-            marks.notes.append("response.unfinished")
+            marks.note("response.unfinished")
             if outcome == "success":
                 outcome = "unknown"
         method = get("REQUEST_METHOD") or ""
         actor = call.actor
         event = Request(
             moment(),
-            new_id(),
+            self._id,
             "request",
             "event",
             _CATEGORY,
@@ -197,12 +203,10 @@ class Exchange:
         host = get("HTTP_HOST") or ""
         if not raw:
             # WSGI itself hands on only the decoded path.
-            marks.notes.append("url.undecoded")
-        route = self._route(self._environ)
-        if route:
-            event.route = marks.keyword("http.route", route, _MAX_HEADER) if len(route) > 64 else route
-        rest = f"{raw.partition('?')[0]}\n{path}\n{agent}\n{referrer}\n{host}"
-        if len(rest) + len(query) <= _MAX_HEADER and rest.isascii() and scrub.is_clean(query, rest):
+            marks.note("url.undecoded")
+        event.route = self.call.route[:_MAX_HEADER]
+        plain = raw == (f"{path}?{query}" if query else path)
+        if plain and _is_clean(agent, referrer, host) and scrub.is_clean_target(path, query):
             event.original = raw
             event.path = path
             event.query = query
@@ -238,6 +242,25 @@ class Exchange:
             event.token_hash = self.recorder.pseudonyms.of("token", key)
 
 
+# Browsers and programs send the same headers over and over. Only clean ones are remembered, and a bounded
+# number of them, because clients choose them.
+_MAX_KNOWN: Final = 2048
+_known: set[tuple[str, str, str]] = set()
+
+
+def _is_clean(agent: str, referrer: str, host: str) -> bool:
+    key = (agent, referrer, host)
+    if key in _known:
+        return True
+    text = f"{agent}\n{referrer}\n{host}"
+    if len(text) > _MAX_HEADER or not text.isascii() or not scrub.is_clean(text):
+        return False
+    if len(_known) >= _MAX_KNOWN:
+        _known.clear()
+    _known.add(key)
+    return True
+
+
 def class_name(error: BaseException) -> str:
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
@@ -250,7 +273,7 @@ def _decoded(text: str, marks: Marks) -> str:
     try:
         return text.encode("latin-1").decode()
     except UnicodeDecodeError:
-        marks.notes.append("value.not-utf8")
+        marks.note("value.not-utf8")
         return text.encode("latin-1").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:
         return text

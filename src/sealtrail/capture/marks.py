@@ -24,12 +24,13 @@ _SLACK: Final = 1024
 class Marks:
     """What goes into `sealtrail.redacted`, `sealtrail.truncated` and `sealtrail.notes`."""
 
-    __slots__ = ("notes", "redacted", "truncated")
+    # Nearly always empty: an instance costs nothing until there is something to say.
+    notes: tuple[str, ...] = ()
+    redacted: tuple[str, ...] = ()
+    truncated: tuple[str, ...] = ()
 
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.redacted: list[str] = []
-        self.truncated: list[str] = []
+    def note(self, *notes: str) -> None:
+        self.notes += notes
 
     def keyword(self, field: str, value: Any, limit: int = MAX_KEYWORD) -> str:
         """A name or id for a field. E-mail addresses stay, other secrets go."""
@@ -50,10 +51,10 @@ class Marks:
         try:
             items = [item for item, _ in zip(values, range(MAX_LIST + 1), strict=False)]
         except Exception:  # an iterable's own code may raise anything
-            self.notes.append("value.unprintable")
+            self.note("value.unprintable")
             return ()
         if len(items) > MAX_LIST:
-            self.truncated.append(field)
+            self.truncated += (field,)
         return tuple(self.keyword(field, item) for item in items[:MAX_LIST])
 
     def text(self, field: str, value: Any, limit: int = MAX_TEXT) -> str:
@@ -98,15 +99,15 @@ class Marks:
     def _cut(self, field: str, made: str, limit: int) -> str:
         if len(made) <= limit:
             return made
-        self.truncated.append(field)
+        self.truncated += (field,)
         return made[:limit]
 
     def _note(self, field: str, notes: list[str]) -> None:
         for note in notes:
             if note == hostile.CUT:
-                self.truncated.append(field)
+                self.truncated += (field,)
             else:
-                self.notes.append(note)
+                self.note(note)
 
     def put(self, event: Event) -> None:
         """Write the marks into an event."""

@@ -7,19 +7,23 @@ comparable across processes and restarts. Who has the key can test guesses; nobo
 from __future__ import annotations
 
 import contextlib
-import hmac
 import logging
 import os
 import secrets
 import unicodedata
+from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sealtrail.spool.layout import KEY_MODE, PSEUDONYM_KEY_FILE, make_folder
 
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
 _log: Final = logging.getLogger("sealtrail")
 _KEY_BYTES: Final = 32
-_SHOWN_BYTES: Final = 16
+_SHOWN: Final = 32
+_BLOCK: Final = 64
 # An attempted name is typed by a client.
 _MAX_VALUE: Final = 1024
 
@@ -30,17 +34,28 @@ class Pseudonyms:
     def __init__(self, key: str, folder: Path) -> None:
         self._key = key.encode("utf-8", "surrogateescape")
         self._folder = folder
+        self._pads: tuple[_Hash, _Hash] | None = None
 
     def of(self, purpose: str, value: str) -> str:
         """32 hexadecimal digits; the same value hashes differently for another purpose."""
-        if not self._key:
-            self._key = _kept_key(self._folder)
-        message = f"{purpose}\0{value[:_MAX_VALUE]}".encode("utf-8", "backslashreplace")
-        return hmac.digest(self._key, message, "sha256")[:_SHOWN_BYTES].hex()
+        pads = self._pads
+        if pads is None:
+            pads = self._pads = _pads(self._key or _kept_key(self._folder))
+        # HMAC-SHA-256, by copies of the two states that depend on the key alone: a third of the price.
+        inner, outer = pads[0].copy(), pads[1].copy()
+        inner.update(f"{purpose}\0{value[:_MAX_VALUE]}".encode("utf-8", "backslashreplace"))
+        outer.update(inner.digest())
+        return outer.hexdigest()[:_SHOWN]
 
     def of_name(self, name: str) -> str:
         """Hash of a user name, the same however it was written: case, blanks and Unicode forms are evened."""
         return self.of("user", unicodedata.normalize("NFKC", name[:_MAX_VALUE]).strip().casefold())
+
+
+def _pads(key: bytes) -> tuple[_Hash, _Hash]:
+    """The states of HMAC (RFC 2104) after the key."""
+    block = (sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    return sha256(bytes(b ^ 0x36 for b in block)), sha256(bytes(b ^ 0x5C for b in block))
 
 
 def _kept_key(folder: Path) -> bytes:

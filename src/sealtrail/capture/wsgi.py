@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Route = Callable[[dict[str, Any]], str]
-"""The template of the matched route, from the environ after the application ran; empty for none."""
+"""The template of the matched route, from the environ when the response starts; empty for none."""
 
 # In the environ of a request that is being recorded, so that a mounted application does not do it again.
 ENVIRON_KEY: Final = "sealtrail.call"
@@ -82,23 +82,12 @@ def _refuse(exchange: Exchange, start_response: StartResponse, block: str) -> It
 class _Flow:
     """What happens between the application and the server, counted."""
 
-    __slots__ = (
-        "_done",
-        "_last",
-        "_start_response",
-        "_token",
-        "_write",
-        "ended",
-        "error",
-        "exchange",
-        "sent",
-    )
+    __slots__ = ("_done", "_ended", "_last", "_start_response", "_token", "_write", "exchange", "sent")
 
     def __init__(self, exchange: Exchange, start_response: StartResponse) -> None:
         self.exchange = exchange
         self.sent = 0
-        self.ended = False
-        self.error: BaseException | None = None
+        self._ended = False
         self._start_response = start_response
         self._write: Callable[[bytes], object] | None = None
         self._last = 0
@@ -126,12 +115,10 @@ class _Flow:
         self.sent += len(data)
         return result
 
-    def end(self, error: BaseException | None = None) -> None:
-        """The body is drawn to its end, or broke off."""
+    def end(self) -> None:
+        """The body is drawn to its end."""
         self._last = perf_counter_ns()
-        self.ended = error is None
-        if error is not None and self.error is None:
-            self.error = error
+        self._ended = True
 
     def finish(self, error: BaseException | None = None) -> None:
         """Write the record, once."""
@@ -139,15 +126,14 @@ class _Flow:
             return
         self._done = True
         try:
-            self.exchange.finish(
-                self.sent, self._last or perf_counter_ns(), error=error or self.error, ended=self.ended
-            )
+            self.exchange.finish(self.sent, self._last or perf_counter_ns(), error=error, ended=self._ended)
         except Exception:  # see above: never the application's problem
             self.exchange.recorder.failed()
         finally:
-            # Another thread or task may close the body; its own context never knew of this request.
-            with contextlib.suppress(ValueError, RuntimeError):
-                context.current.reset(self._token)
+            # A body may be closed by another thread or task, or after the next request has begun here.
+            if context.current.get() is self.exchange.call:
+                with contextlib.suppress(ValueError, RuntimeError):
+                    context.current.reset(self._token)
 
 
 class _Body:
@@ -174,7 +160,7 @@ class _Body:
             flow.end()
             raise
         except BaseException as error:
-            flow.end(error)
+            flow.finish(error)
             raise
         return part
 

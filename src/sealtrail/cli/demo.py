@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from sealtrail.cli.output import advise, print_json, safe
 
 @click.command()
 @click.option("--once", is_flag=True, help="Run the story to its end, print a summary, exit.")
-@click.option("--port", default=8787, envvar="SEALTRAIL_PORT", show_default=True, show_envvar=True, help="0 for any.")
+@click.option(
+    "--port", default=8787, envvar="SEALTRAIL_PORT", show_default=True, show_envvar=True, help="0 for any."
+)
 @options.data
 @options.output("table", "json")
 @click.pass_context
 def demo(ctx: click.Context, once: bool, port: int, data: Path, form: str) -> None:
-    """A shop, its users, its attacker: recorded, sealed, searched, alerted, blocked, and one edited byte found.
+    """A shop, its users, its attacker: recorded, sealed, searched, alerted, blocked; one edited byte found.
 
     Everything runs on this machine, on loopback.
     """
@@ -30,7 +33,7 @@ def demo(ctx: click.Context, once: bool, port: int, data: Path, form: str) -> No
     started = time.monotonic()
 
     def say(chapter: str, seen: str) -> None:
-        advise(f"{time.monotonic() - started:5.1f} s  {chapter:<17} {safe(seen)}")
+        advise(f"{time.monotonic() - started:5.1f} s  {chapter}: {safe(seen)}")
 
     outcome = run(data, port, say, None if once else lambda served, shop: _stay(served.url, shop, data))
     summary: dict[str, Any] = msgspec.to_builtins(outcome)
@@ -40,23 +43,26 @@ def demo(ctx: click.Context, once: bool, port: int, data: Path, form: str) -> No
         for name, value in summary.items():
             click.echo(f"{name:<17} {safe(value)}")
     good = outcome.verify == "intact" and outcome.tampered and not outcome.secrets_found
-    ctx.exit(0 if good and outcome.seconds_to_alert is not None and outcome.seconds_to_block is not None else 1)
+    ctx.exit(
+        0 if good and outcome.seconds_to_alert is not None and outcome.seconds_to_block is not None else 1
+    )
 
 
 def _stay(url: str, shop: int, data: Path) -> None:
     """Say what to try, and keep shop and collector up until interrupted."""
+    program = sys.argv[0]
     where = "" if data == Path("sealtrail-data") else f" --data {data}"
     lines = [
         "",
         f"The collector is at {url}, the shop at http://127.0.0.1:{shop}. In another terminal, try:",
         "",
-        f"  sealtrail search 'sealtrail.kind:alert'{where}",
-        f"  sealtrail search 'event.action:authn_login_fail' -n 5{where}",
-        f"  sealtrail count '*' --by http.response.status_code{where}",
-        f"  sealtrail search 'event.action:user.role.update' -o jsonl{where}",
-        f"  sealtrail blocks{where}",
-        f"  sealtrail tail -f{where}          and then: curl http://127.0.0.1:{shop}/products",
-        f"  sealtrail verify {data}",
+        f"  {program} search 'sealtrail.kind:alert'{where}",
+        f"  {program} search 'event.action:authn_login_fail' -n 5{where}",
+        f"  {program} count '*' --by http.response.status_code{where}",
+        f"  {program} search 'event.action:user.role.update' -o jsonl{where}",
+        f"  {program} blocks{where}",
+        f"  {program} tail -f{where}          and then: curl http://127.0.0.1:{shop}/products",
+        f"  {program} verify {data}",
         "",
         "Ctrl-C ends it.",
     ]

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sealtrail.cli import options
 from sealtrail.cli.output import advise, print_json, safe
-
-if TYPE_CHECKING:
-    from sealtrail.collect.history import Imported
 
 
 @click.command("import")
@@ -19,8 +15,12 @@ if TYPE_CHECKING:
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @options.data
-@click.option("--format", "form_in", default="auto", show_default=True, help="auto, combined, common or ndjson.")
-@click.option("--service", default="", envvar="SEALTRAIL_SERVICE", show_envvar=True, help="Service these are of.")
+@click.option(
+    "--format", "form_in", default="auto", show_default=True, help="auto, combined, common or ndjson."
+)
+@click.option(
+    "--service", default="", envvar="SEALTRAIL_SERVICE", show_envvar=True, help="Service these are of."
+)
 @options.output("table", "json")
 @click.pass_context
 def import_(
@@ -37,21 +37,18 @@ def import_(
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from sealtrail.collect.history import Progress as Moved
     from sealtrail.serve.importing import import_files
 
-    results: list[Imported] = []
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         tasks = {path: bar.add_task(safe(path.name, 40), total=None) for path in files}
-        for result in import_files(
-            data,
-            files,
-            form_in,
-            service,
-            lambda path, at: bar.update(tasks[path], completed=at.done_bytes, total=at.total_bytes),
-        ):
-            results.append(result)
+
+        def moved(path: Path, at: Moved) -> None:
+            bar.update(tasks[path], completed=at.done_bytes, total=at.total_bytes)
+
+        results = list(import_files(data, files, form_in, service, moved))
     if form == "json":
         print_json(results)
     else:

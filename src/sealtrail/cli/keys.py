@@ -21,7 +21,10 @@ def key() -> None:
 
 @key.command()
 @click.option(
-    "--role", required=True, type=click.Choice(["ingest", "viewer", "analyst", "auditor", "admin"]), help="What it may do."
+    "--role",
+    required=True,
+    type=click.Choice(["ingest", "viewer", "analyst", "auditor", "admin"]),
+    help="What it may do.",
 )
 @options.data
 @options.output("table", "json")

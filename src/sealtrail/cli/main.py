@@ -34,10 +34,10 @@ COMMANDS: Final = {
 class Commands(click.Group):
     """Finds a command by importing its module only when it is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the shape of a click.Group
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         place = COMMANDS.get(cmd_name)
         if place is None:
             return None
@@ -46,7 +46,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Every designed error ends the command with its own exit code and its own words, never a traceback."""
+        """A designed error ends the command with its own exit code and its own words, never a traceback."""
         try:
             return super().invoke(ctx)
         except SealtrailError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -40,7 +41,14 @@ _FOLLOW_SECONDS: Final = 0.2
 @click.option("--fail-empty", is_flag=True, help="Exit with 1 when nothing is found.")
 @click.pass_context
 def search(
-    ctx: click.Context, query: str, data: Path, since: str, until: str, limit: int, form: str, fail_empty: bool
+    ctx: click.Context,
+    query: str,
+    data: Path,
+    since: str,
+    until: str,
+    limit: int,
+    form: str,
+    fail_empty: bool,
 ) -> None:
     """Find events, newest first.
 
@@ -60,7 +68,9 @@ def search(
 @click.command()
 @click.argument("query", default="*")
 @options.data
-@click.option("-n", "limit", type=click.IntRange(0), default=10, show_default=True, help="Begin with so many.")
+@click.option(
+    "-n", "limit", type=click.IntRange(0), default=10, show_default=True, help="Begin with so many."
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on as events come, until interrupted.")
 @options.output("table", "jsonl", "raw")
 def tail(query: str, data: Path, limit: int, follow: bool, form: str) -> None:
@@ -89,7 +99,9 @@ def tail(query: str, data: Path, limit: int, follow: bool, form: str) -> None:
 @options.until
 @click.option("--by", metavar="FIELD", help="Count each value of a field.")
 @click.option("--every", metavar="DURATION", help="Count each period, such as 5m.")
-@click.option("-n", "limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many values.")
+@click.option(
+    "-n", "limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many values."
+)
 @options.output("table", "json", "csv")
 def count(
     query: str, data: Path, since: str, until: str, by: str | None, every: str | None, limit: int, form: str
@@ -138,7 +150,7 @@ def _print(rows: list[Row], form: str) -> None:
 
 
 def _print_lines(rows: Iterable[Row], form: str) -> None:
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     for row in rows:
         if form == "raw":
             out.write(row.data + b"\n")
@@ -153,7 +165,11 @@ def _words(row: Row) -> list[str]:
     fields = row.fields
     words = [str(fields.get("@timestamp", "")), row.address]
     names = ("event.action", "event.outcome", "user.id", "client.ip", "http.request.method", "url.path")
-    words += [safe(fields[name], 80) for name in (*names, "http.response.status_code", "rule.name") if name in fields]
+    words += [
+        safe(fields[name], 80)
+        for name in (*names, "http.response.status_code", "rule.name")
+        if name in fields
+    ]
     return words
 
 

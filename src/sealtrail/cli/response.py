@@ -1,4 +1,4 @@
-"""Blocks: what is refused now, and the operator's hand on it. Needs the server, which writes and enforces them."""
+"""Blocks: what is refused now, and the operator's hand on it. The server writes and enforces them."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import msgspec
 
 from sealtrail.cli.output import advise, print_json, print_table, safe
 
@@ -20,7 +21,9 @@ def rules() -> None:
 
 
 _paths = click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
-_form = click.option("-o", "--output", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+_form = click.option(
+    "-o", "--output", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
 
 
 @rules.command("list")
@@ -31,7 +34,9 @@ def list_(paths: tuple[Path, ...], form: str) -> None:
     from sealtrail.detect.library import load
 
     ruleset = load(paths)
-    heads = [rule.head for rule in ruleset.rules if rule.output] + [rule.head for rule in ruleset.correlations]
+    heads = [rule.head for rule in ruleset.rules if rule.output] + [
+        rule.head for rule in ruleset.correlations
+    ]
     rows = [{"id": head.id, "level": head.level, "title": head.title} for head in heads]
     if form == "json":
         print_json(rows)
@@ -77,10 +82,7 @@ def test(ctx: click.Context, paths: tuple[Path, ...], form: str) -> None:
 
     outcomes = run(load(paths, pack=not paths))
     if form == "json":
-        print_json([
-            {"rule": o.rule, "sample": o.sample, "expected": o.expected, "raised": o.raised, "passed": o.passed}
-            for o in outcomes
-        ])  # fmt: skip
+        print_json([{**msgspec.to_builtins(outcome), "passed": outcome.passed} for outcome in outcomes])
     else:
         rows = [["ok" if o.passed else "FAILED", o.title, o.sample, o.raised, o.expected] for o in outcomes]
         print_table(["", "rule", "sample", "raised", "expected"], rows, right=[3, 4])

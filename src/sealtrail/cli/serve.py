@@ -12,8 +12,17 @@ from sealtrail.cli.output import advise
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", envvar="SEALTRAIL_HOST", show_default=True, show_envvar=True, help="Address.")
-@click.option("--port", default=8787, envvar="SEALTRAIL_PORT", show_default=True, show_envvar=True, help="0 for any.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    envvar="SEALTRAIL_HOST",
+    show_default=True,
+    show_envvar=True,
+    help="Address.",
+)
+@click.option(
+    "--port", default=8787, envvar="SEALTRAIL_PORT", show_default=True, show_envvar=True, help="0 for any."
+)
 @click.option(
     "--spool",
     "spools",
@@ -51,7 +60,9 @@ def serve(
         if not spools:
             advise("following no spool: name one with --spool, or send to POST /api/v1/events")
         if host not in {"127.0.0.1", "::1", "localhost"}:
-            advise("this address may be reached from elsewhere, and HTTP does not hide keys: put TLS before it")
+            advise(
+                "this address may be reached from elsewhere, and HTTP does not hide keys: put TLS before it"
+            )
         if not served.run():
             advise("stopped: the ledger cannot be written; see the log above")
             ctx.exit(1)

@@ -9,9 +9,9 @@ One thread owns the ledger. It takes what is queued, in turn:
  5. answers the waiters, then hands the parsed batch to the followers
 
 A crash before 4 loses only what nobody was told is safe: producers send it again. A crash between 4 and 5
-repeats it: the producer sends it again and step 1 calls it a duplicate, because its table is rebuilt from the
-ledger. If a write or a sync fails, the state of the disk is unknown: the pipeline stops for good, every waiter
-gets the error, and recovery happens at the next start.
+repeats it: the producer sends it again and step 1 calls it a duplicate, for its table is rebuilt from the
+ledger. If a write or a sync fails, the state of the disk is unknown: the pipeline stops for good, and
+recovery happens at the next start.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Pipeline:
             if self._news:
                 self._sign()
             self._seen.save(self._seen_path, self.heads())
-        except Exception as error:  # noqa: BLE001 - a writer that dies unheard would leave waiters waiting
+        except Exception as error:  # a writer that dies unheard would leave waiters waiting
             self._fail(error)
 
     def _turn(self) -> bool:

@@ -118,15 +118,16 @@ class SpoolFollower:
         if cut == 0 and more:
             cut = len(data)  # no line is this long: whatever it is, it goes into quarantine
         lines: list[Line] = []
-        place = f"{path.name}@{offset}"
+        at = offset
         for raw in data[:cut].split(b"\n"):
             if raw:
-                self._take(raw, place, lines)
+                self._take(raw, f"{path.name}@{at}", lines)
+            at += len(raw) + 1
         if cut < len(data) and not more and not alive:
             # The writer died in the middle of this line. It is kept aside, never glued to another.
             self.counts["torn"] += 1
             error = EventError("event.torn", f"{len(data) - cut} bytes without an end of line")
-            self._rejects.add(SOURCE, place, data[cut:], error)
+            self._rejects.add(SOURCE, f"{path.name}@{offset + cut}", data[cut:], error)
             cut = len(data)
         return lines, offset + cut
 

@@ -24,7 +24,10 @@ def run(data: Path, port: int, say: Say, afterwards: Callable[[Served, int], Non
         end = served.in_background()
         try:
             with ShopServer(spool, data / "shop.log", run=name) as shop:
-                say("set-up", f"shop at http://127.0.0.1:{shop.port}, collector at {served.url}, data in {data}")
+                say(
+                    "set-up",
+                    f"shop at http://127.0.0.1:{shop.port}, collector at {served.url}, data in {data}",
+                )
                 story = Story(shop.port, name, lambda: served.collector.reading, served.collector.settle)
                 for chapter in (
                     story.ordinary_traffic,
@@ -53,11 +56,12 @@ def _prove(data: Path, story: Story, say: Say) -> None:
     outcome.secrets_found = hunt(story.planted.values, [data])
     found = "in no file" if not outcome.secrets_found else "FOUND: " + ", ".join(outcome.secrets_found[:3])
     say("looking for them", f"{outcome.secrets_planted} planted secrets, in every encoding: {found}")
+    _wait_for_signature(data)
     report = verify(data)
     outcome.verify, outcome.anchored = report.verdict, report.anchored
     entries = sum(trail.size for trail in report.trails)
-    say("verify", f"{report.verdict}: {entries:,} entries under {len(report.trails)} signed trails")
-    _wait_for_signature(data)
+    how = "anchored" if report.anchored else "self-consistent, NOT anchored: no checkpoint is kept elsewhere"
+    say("verify", f"{report.verdict} ({entries:,} entries in {len(report.trails)} trails; {how})")
     outcome.tampered = tampering(data, lambda path: verify(path).document(), say)
 
 

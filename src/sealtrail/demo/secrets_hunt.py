@@ -52,7 +52,7 @@ def plant(dice: random.Random) -> Planted:
 
 
 def spellings(secret: str) -> Iterable[bytes]:
-    """The secret raw, JSON-escaped, percent-encoded once and twice, and base64 at each of its three offsets."""
+    """The secret raw, JSON-escaped, percent-encoded once and twice, base64 at its three offsets."""
     once = quote(secret, safe="")
     yield from {s.encode() for s in (secret, json.dumps(secret)[1:-1], once, quote(once, safe=""))}
     data = secret.encode()
@@ -63,7 +63,7 @@ def spellings(secret: str) -> Iterable[bytes]:
 
 
 def hunt(secrets: Iterable[str], folders: Iterable[Path]) -> list[str]:
-    """Files in which a secret stands in any spelling, as `PATH: secret number N`; compressed files opened."""
+    """Files in which a secret stands in any spelling, as `PATH: secret number N`."""
     needles = [(number, needle) for number, secret in enumerate(secrets) for needle in spellings(secret)]
     found = []
     for folder in folders:

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 from sealtrail.demo.client import Client
 from sealtrail.errors import SealtrailError, UsageError
@@ -29,7 +29,7 @@ class ShopServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
-    def __enter__(self) -> ShopServer:
+    def __enter__(self) -> Self:
         self.port = _free_port()
         environment = {
             **os.environ,

@@ -185,7 +185,7 @@ def tampering(data: Path, verify: Callable[[Path], Any], say: Say) -> str:
         named = [f"{t['trail']}/{p['index']}" for t in report["trails"] for p in t["problems"]]
     found = named[0] if named else ""
     verdict = report["verdict"]
-    say("one edited byte", f"in a copy, at {where}: {verdict}" + (f" at {found}" if found else ""))
+    say("one edited byte", f"in {where} of a copy: {verdict}" + (f" at {found}" if found else ""))
     return found if verdict == "tampered" else ""
 
 

@@ -159,7 +159,9 @@ class Engine:
 
     def _judge(self, entry: Entry) -> list[Alert]:
         fields = entry.fields
-        kind = fields.get("sealtrail.kind") or kind_of(fields)
+        kind = fields.get("sealtrail.kind")
+        if type(kind) is not str:
+            kind = kind_of(fields)
         # A refusal of our own answers an attack; counted, it would feed the alert that made it.
         if kind in self._skipped_kinds or fields.get("sealtrail.own") is True:
             self._facts.skipped += 1

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from sealtrail.detect.rule import holds
+from sealtrail.detect.selection import compile_regex
 from sealtrail.detect.taxonomy import DERIVED, lookup
 from sealtrail.detect.tree import (
     And,
@@ -224,8 +225,7 @@ def _text_test(op: TextOp, values: tuple[str, ...]) -> Callable[[str], bool]:
 
 
 def _regex(node: Regex) -> Test:
-    pattern = f"(?{node.flags}:{node.regex})" if node.flags else node.regex
-    found = re.compile(pattern).search
+    found = compile_regex(node.regex, node.flags).search
     return _over_exact(node.field, lambda text: found(text) is not None)
 
 

@@ -103,10 +103,10 @@ def _head(document: Document) -> Head:
     except (ValueError, TypeError, AttributeError) as error:
         raise refusal(document, f"the rule's head cannot be read: {error}") from None
     if errors:
-        key = next(
-            (k for k in ("id", "title", "level", "status", "tags", "date") if k in str(errors[0]).lower()), ""
+        about = type(errors[0]).__name__.removeprefix("Sigma").removesuffix("Error").lower()
+        raise refusal(
+            document, str(errors[0]), {"identifier": "id", "tag": "tags", "value": "tags"}.get(about, about)
         )
-        raise refusal(document, str(errors[0]), *([key] if key else []))
     if "correlation" not in value and "logsource" not in value:
         raise refusal(document, "a rule needs a `logsource`")
     title = str(found["title"])

@@ -149,6 +149,14 @@ def _explosive(pattern: str) -> str:
     return ""
 
 
+def compile_regex(pattern: str, flags: str) -> re.Pattern[str]:
+    """A rule's regular expression with its flags, of `i`, `m`, `s`. Raises re.error."""
+    wanted = re.NOFLAG
+    for flag in flags:
+        wanted |= re.RegexFlag[flag.upper()]
+    return re.compile(pattern, wanted)
+
+
 def leaf(field: str | None, value: Any) -> Node:
     """One pySigma value, bound to a field or a keyword, as a node. Raises RuleError."""
     from sigma import types
@@ -172,9 +180,11 @@ def leaf(field: str | None, value: Any) -> Node:
         case types.SigmaExists():
             return Exists(name) if value.exists else Null(name)
         case types.SigmaRegularExpression():
-            flags = "".join(sorted(flag.name[0].lower() for flag in value.flags)).replace("d", "s")
+            flags = "".join(
+                sorted({"D": "s"}.get(flag.name[0], flag.name[0].lower()) for flag in value.flags)
+            )
             pattern = str(value.regexp)
-            re.compile(f"(?{flags}:{pattern})" if flags else pattern)
+            compile_regex(pattern, flags)
             return Regex(name, pattern, flags)
         case types.SigmaCIDRExpression():
             return Cidr(name, str(value.network))

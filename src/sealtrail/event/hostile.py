@@ -54,6 +54,9 @@ def _as_text(value: Any, notes: list[str]) -> str:
     except Exception:  # a value's own code may raise anything
         notes.append("value.unprintable")
         return f"<unprintable {_type_name(value)}>"
+    if " at 0x" in made:
+        # The default text of an object tells where it lies in memory, which helps an attacker only.
+        return f"<{_type_name(value)}>"
     return made if type(made) is str else str.__str__(made)[:]
 
 

@@ -59,7 +59,8 @@ class Policy(msgspec.Struct, frozen=True):
     def cosigned(self, note: Note, now: int) -> tuple[bool, list[str]]:
         """(is the quorum there, names of witnesses that signed).
 
-        A cosignature from the future counts for none; `now` is in seconds since 1970. With quorum `none` the first is False: nothing was asked for.
+        A cosignature from the future counts for none; `now` is in seconds since 1970. With quorum `none` the
+        first is False: nothing was asked for.
         """
         good = [name for name, key in self.witnesses.items() if _signed(note, key, now)]
         return self.quorum != "none" and self._met(self.quorum, frozenset(good)), good

@@ -77,10 +77,17 @@ def prove_consistency(old: int, new: int, node: NodeHash) -> list[bytes]:
     return path[::-1]
 
 
+def _check_widths(hashes: Sequence[bytes]) -> None:
+    """Hashes of other widths could be cut and joined anew to the same bytes."""
+    if any(len(h) != HASH_BYTES for h in hashes):
+        raise TamperedError("a hash does not have 32 bytes")
+
+
 def check_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> None:
     """Raise TamperedError unless `proof` leads from `leaf` at `index` to `root` at `size`."""
     if not 0 <= index < size:
         raise TamperedError(f"entry {index} is not in a tree of {size}", index=max(index, 0))
+    _check_widths([leaf, root, *proof])
     place, last, found = index, size - 1, leaf
     for sibling in proof:
         if last == 0:
@@ -106,6 +113,7 @@ def check_consistency(old: int, new: int, old_root: bytes, new_root: bytes, proo
         if proof or old_root != new_root:
             raise TamperedError("two trees of one size have different roots", index=old)
         return
+    _check_widths([old_root, new_root, *proof])
     path = list(proof)
     if old & (old - 1) == 0:
         path.insert(0, old_root)

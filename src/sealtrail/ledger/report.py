@@ -88,7 +88,9 @@ class Report(msgspec.Struct):
             {key: value for key, value in msgspec.to_builtins(trail).items() if key != "checked"}
             for trail in self.trails
         ]
-        notes = self.notes if self.anchored else [*self.notes, NOT_ANCHORED]
+        notes = list(self.notes)
+        if not self.anchored and self.verdict != "tampered":
+            notes.append(NOT_ANCHORED)
         return {"verdict": self.verdict, "anchored": self.anchored, "trails": trails, "notes": notes}
 
     def lines(self) -> list[str]:

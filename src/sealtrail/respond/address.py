@@ -47,7 +47,7 @@ def parse(text: str) -> Network | None:
 
 
 def is_ours(network: Network) -> bool:
-    """True for what cannot be a client from outside: loopback, unspecified, multicast, link-local, reserved."""
+    """True for what cannot be a client from outside: loopback, multicast, link-local, reserved."""
     address = network.network_address
     return (
         address.is_loopback

@@ -21,7 +21,7 @@ MEMORY_SECONDS: Final = 86_400.0  # who was quiet for a day begins at the first 
 
 
 class Active(msgspec.Struct, frozen=True):
-    """One block. Times are in seconds of the epoch. `cause`: the alert's id, empty for an operator's block."""
+    """One block. Times are seconds of the epoch. `cause`: the alert's id, empty for an operator's block."""
 
     address: str
     since: float

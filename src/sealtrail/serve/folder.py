@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 from sealtrail.errors import LedgerError, NotFoundError, UsageError
 from sealtrail.follow.state import save
@@ -54,7 +54,7 @@ class Folder:
             raise NotFoundError(
                 "not-found.file",
                 f"{self.root} is not a data folder",
-                hint="Name one with --data or SEALTRAIL_DATA, or begin with `sealtrail serve` or `sealtrail demo`.",
+                hint="Name one with --data or SEALTRAIL_DATA; `sealtrail serve` makes one.",
             ) from None
         if written != FORMAT:
             raise UsageError(
@@ -85,7 +85,7 @@ class WriterLock:
         self._folder = folder
         self._descriptor = -1
 
-    def __enter__(self) -> WriterLock:
+    def __enter__(self) -> Self:
         descriptor = os.open(self._folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Detection and response around one pipeline: alerts become events, and then, where a rule says so, blocks."""
+"""Detection and response around one pipeline: alerts become events and, where a rule says so, blocks."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Guard:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the ticking. The lists stay, and are stale after half a minute: nobody is blocked by a dead hand."""
+        """End the ticking. The lists stay, and are stale in half a minute: no dead hand blocks anybody."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()

@@ -12,7 +12,7 @@ from sealtrail.collect.own import PRUNE
 from sealtrail.errors import SealtrailError
 from sealtrail.event import read
 from sealtrail.ledger.layout import VOLUME_ENTRIES
-from sealtrail.ledger.prune import prune_volumes
+from sealtrail.ledger.prune import prunable, prune_volumes
 
 if TYPE_CHECKING:
     from sealtrail.serve.writing import Collector
@@ -30,6 +30,7 @@ class Housekeeping:
         self._collector = collector
         self._stopping = threading.Event()
         self._retained = -RETENTION_SECONDS
+        self._announced: dict[str, tuple[int, int]] = {}  # trail -> (end, index of the event in audit)
         self._thread = threading.Thread(target=self._run, name="sealtrail-housekeeping", daemon=True)
 
     def start(self) -> None:
@@ -55,46 +56,49 @@ class Housekeeping:
         if time.monotonic() - self._retained >= RETENTION_SECONDS:
             self._retained = time.monotonic()
             self.retain(datetime.now(UTC))
+        self.drop_announced()
 
-    def retain(self, now: datetime) -> dict[str, int]:
-        """Prune whole sealed volumes that are older than their trail's retention; first index kept, by trail.
+    def retain(self, now: datetime) -> None:
+        """Announce which whole volumes are older than their trail's retention, and drop what was announced.
 
-        The event that says so is durable before anything is removed, so a missing volume without one is
-        tampering. Nothing is removed that a follower has not seen.
+        The announcement is an event, and a checkpoint has to cover it before anything is removed: a volume
+        that is missing without one is tampering. So what is announced now is dropped at a later look.
         """
         settings = self._collector.settings.retention
-        kept = {}
         for trail, days in (("access", settings.access_days), ("audit", settings.audit_days)):
             end = self._expired(trail, now - timedelta(days=days))
-            kept[trail] = end
-            if end > self._collector.ledger.first()[trail]:
-                self._prune(trail, end, days)
-        return kept
+            if end > max(self._collector.ledger.first()[trail], self._announced.get(trail, (0, 0))[0]):
+                self._announce(trail, end, days)
+
+    def drop_announced(self) -> None:
+        """Remove volumes whose prune event is signed."""
+        for trail, (end, event) in list(self._announced.items()):
+            if self._collector.logs["audit"].published > event:
+                prune_volumes(self._collector.folder.trails / trail, end)
+                self._collector.store.forget(trail, end)
+                del self._announced[trail]
 
     def _expired(self, trail: str, limit: datetime) -> int:
-        """The first index whose volume must stay."""
+        """The first index whose volume must stay. Nothing goes that a follower has not seen."""
         ledger = self._collector.ledger
-        first, size = ledger.first()[trail], ledger.sizes()[trail]
-        floor = min(self._collector.hub.slowest(trail), self._collector.logs[trail].published)
-        end = first
+        size = min(ledger.sizes()[trail], self._collector.hub.slowest(trail))
+        end = ledger.first()[trail]
         # A volume may go when the entry after it is old enough as well: then all of it is.
-        while end + VOLUME_ENTRIES < min(size, floor):
+        while end + VOLUME_ENTRIES < size:
             after = read(ledger.entry(trail, end + VOLUME_ENTRIES))
             if datetime.fromisoformat(after["event.ingested"]) > limit:
                 break
             end += VOLUME_ENTRIES
-        return end
+        return prunable(self._collector.folder.trails / trail, end)
 
-    def _prune(self, trail: str, end: int, days: int) -> None:
-        first = self._collector.ledger.first()[trail]
+    def _announce(self, trail: str, end: int, days: int) -> None:
         event = {
             "event.action": PRUNE,
             "event.type": ["deletion"],
             "event.reason": f"retention of {days} days ([retention] {trail}-days)",
             "sealtrail.range.trail": trail,
-            "sealtrail.range.first": first,
+            "sealtrail.range.first": self._collector.ledger.first()[trail],
             "sealtrail.range.end": end,
         }
-        self._collector.pipeline.record(event).result()
-        prune_volumes(self._collector.folder.trails / trail, end)
-        self._collector.store.forget(trail, end)
+        receipt = self._collector.pipeline.record(event).result()
+        self._announced[trail] = (end, receipt.receipts[0].ranges[0][0])

@@ -41,7 +41,10 @@ def _submitting(folder: Folder) -> Iterator[Submit]:
     if folder.root.exists() and folder.writer() is not None:
 
         def through_server(source: str, lines: list[Line]) -> Receipt:
-            said = ask(folder.inbox, {"act": "submit", "source": source, "lines": [line.decode() for line, _ in lines]})
+            said = ask(
+                folder.inbox,
+                {"act": "submit", "source": source, "lines": [line.decode() for line, _ in lines]},
+            )
             return Receipt(said["accepted"], said["duplicates"], said["conflicts"], ())
 
         yield through_server

@@ -1,7 +1,7 @@
 """The collector, composed: one writer of one data folder, and everything that follows it.
 
-Starting goes from the truth outwards (lock, trails, table of what was seen, writer, followers, inputs), stopping
-in the opposite order, so that nothing is accepted that cannot be written, and nothing written goes unfollowed.
+Starting goes from the truth outwards (lock, trails, table of what was seen, writer, followers, inputs) and
+stopping in the opposite order: nothing is accepted that cannot be written, nothing written goes unfollowed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import Seen
 from sealtrail.collect.spools import SpoolFollower
 from sealtrail.errors import SealtrailError, UsageError
-from sealtrail.event import TRAILS, Receipt
+from sealtrail.event import TRAILS, Batch, Receipt
 from sealtrail.follow import Follower, Hub
 from sealtrail.ledger.log import Log
 from sealtrail.ledger.reader import LedgerReader
@@ -105,7 +105,7 @@ class Collector:
             seen,
             self.rejects,
             self.settings,
-            publish=lambda batch: self.hub.publish(batch),
+            publish=self._publish,
             free_space=lambda: free_space(folder.root, self.settings.disk),
             seen_path=folder.seen,
         )
@@ -113,7 +113,12 @@ class Collector:
         self.guard = None
         if self._with_guard:
             self.guard = Guard(
-                folder, self.settings.response, self.pipeline, self.ledger, self._spool_paths, self._rule_paths
+                folder,
+                self.settings.response,
+                self.pipeline,
+                self.ledger,
+                self._spool_paths,
+                self._rule_paths,
             )
             followers += self.guard.followers
         self.hub = Hub(self.ledger, followers)
@@ -129,6 +134,9 @@ class Collector:
         log = Log.open(self.folder.trails / trail, trail, key)
         self._stack.callback(log.close)
         return log
+
+    def _publish(self, batch: Batch) -> None:
+        self.hub.publish(batch)
 
     def _durable(self) -> dict[str, int]:
         return {trail: log.durable for trail, log in self.logs.items()}
@@ -160,7 +168,7 @@ class Collector:
                     {
                         "event.action": CUT,
                         "event.outcome": "failure",
-                        "event.reason": f"{cut.bytes} bytes that were never acknowledged were cut at the start",
+                        "event.reason": f"{cut.bytes} bytes that nobody was told are safe were cut",
                         "sealtrail.range.trail": trail,
                         "sealtrail.range.first": cut.index,
                     }
@@ -201,7 +209,9 @@ class Collector:
         """An operator's act from the inbox. Every act is idempotent: a crash may carry it out again."""
         match act["act"]:
             case "submit":
-                lines: list[Line] = [(raw, check_line(raw)) for text in act["lines"] if (raw := text.encode())]
+                lines: list[Line] = [
+                    (raw, check_line(raw)) for text in act["lines"] if (raw := text.encode())
+                ]
                 receipt = self.submit(str(act["source"]), lines)
                 return {
                     "accepted": receipt.accepted,

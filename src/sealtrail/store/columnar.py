@@ -53,6 +53,8 @@ class ColumnarStore:
         self._writable = writable
         self._engine = Engine(folder)
         self._changing = threading.RLock()  # held for every swap of the snapshot
+        self._asking = threading.Lock()  # held for a moment, so that no query waits for a disk
+        self._asked: list[Manifest] = []  # what running queries see: their files stay
         self._merging = threading.Lock()  # held while segments are rewritten, which does not block `handle`
         self._snapshot = Snapshot(state, Live(), dict(state.position))
         self._serial = state.serial
@@ -183,8 +185,11 @@ class ColumnarStore:
         self._delete_retired(now)
         return merged
 
-    def refresh(self) -> None:
-        """For a reader: take the writer's newest manifest. Go on feeding from `position()`."""
+    def refresh(self) -> bool:
+        """For a reader: take the writer's newest manifest; true where it is another.
+
+        Go on feeding from `position()`.
+        """
         with self._changing:
             old, live, position = self._snapshot
             state = manifest.load(self._folder)
@@ -192,6 +197,7 @@ class ColumnarStore:
                 live, position = Live(), {}  # it was cleared: what we hold may not join what is there
             first = furthest(state.position, state.forgotten)
             self._snapshot = Snapshot(state, live.from_position(first), furthest(position, state.position))
+            return state != old
 
     def flush(self) -> None:
         """Make a segment of the live rows now. Raises OSError."""
@@ -199,17 +205,23 @@ class ColumnarStore:
             self._close_segment()
 
     def _answer(self, since: int | None, until: int | None, ask: Callable[[Answers], _T]) -> _T:
-        snapshot = self._snapshot
+        try:
+            return self._answer_once(since, until, ask)
+        except UsageError as error:
+            # Another process may have merged files away since we read the manifest: look again, once.
+            if self._writable or error.code != "usage.format" or not self.refresh():
+                raise
+            return self._answer_once(since, until, ask)
+
+    def _answer_once(self, since: int | None, until: int | None, ask: Callable[[Answers], _T]) -> _T:
+        with self._asking:
+            snapshot = self._snapshot
+            self._asked.append(snapshot.manifest)
         try:
             return ask(Answers(self._engine, snapshot, since, until))
-        except UsageError as error:
-            if self._writable or error.code != "usage.format":
-                raise
-            # The writer may have deleted a merged file since we read the manifest: look again, once.
-            self.refresh()
-            if self._snapshot.manifest == snapshot.manifest:
-                raise
-            return ask(Answers(self._engine, self._snapshot, since, until))
+        finally:
+            with self._asking:
+                del self._asked[next(i for i, state in enumerate(self._asked) if state is snapshot.manifest)]
 
     def _is_full(self, factor: int = 1) -> bool:
         live, limits = self._snapshot.live, self._limits
@@ -261,7 +273,7 @@ class ColumnarStore:
             new = compaction.merge(self._engine, self._folder, chosen, state.forgotten, name)
             with self._changing:
                 current, live, position = self._snapshot
-                if not set(chosen) <= set(current.segments):
+                if not {s.file for s in chosen} <= {s.file for s in current.segments}:
                     # `forget` dropped one meanwhile; what we made holds rows that no longer count.
                     (self._folder / name).unlink(missing_ok=True)
                     return True
@@ -278,7 +290,10 @@ class ColumnarStore:
                 return
             # `at` is 0 until the first look: only the caller has a clock.
             timed = [Retired(r.file, r.at or now) for r in state.retired]
-            due = [r for r in timed if now - r.at >= self._limits.grace_seconds]
+            # A query that begins now cannot see these files any more; one that runs may.
+            with self._asking:
+                used = {segment.file for asked in self._asked for segment in asked.segments}
+            due = [r for r in timed if now - r.at >= self._limits.grace_seconds and r.file not in used]
             for one in due:
                 (self._folder / one.file).unlink(missing_ok=True)
             kept = tuple(r for r in timed if r not in due)

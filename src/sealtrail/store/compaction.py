@@ -81,9 +81,8 @@ def _slices(
                 # The time alone lets whole row groups be passed over; the row of three is what decides.
                 condition += f" AND {TIME} {sign} ? AND ({_KEY}) {beyond} (?, ?, ?)"
                 parameters += [edge[0], *edge]
-        cursor.execute(
-            f"SELECT * FROM read_parquet(?) WHERE {condition} ORDER BY {_KEY}", [files, *parameters]
-        )
-        rows = cursor.to_arrow_table()
-        if rows is not None and rows.num_rows:
+        rows = cursor.sql(
+            f"SELECT * FROM read_parquet(?) WHERE {condition} ORDER BY {_KEY}", params=[files, *parameters]
+        ).to_arrow_table()
+        if rows.num_rows:
             yield rows.cast(SCHEMA)

@@ -1,0 +1,260 @@
+"""What recording costs a Flask application: CPU time per request, four applications in one interleaved run.
+
+bare        the application alone
+sealtrail   with the middleware, everything on
+tutorial    what tutorials teach: before and after hooks, two structlog JSON lines to a file, and two lines of
+            a "security logger" with a JSON formatter and a stdlib FileHandler
+structlog   the best of that kind: one structlog event of the same fields, encoded by orjson
+
+Ratios are what counts; microseconds depend on the machine and on what else it does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import io
+import json
+import logging
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, g, jsonify, request
+
+from sealtrail.flask import Sealtrail
+
+BODY = json.dumps({"qty": 2, "items": [{"sku": f"sku-{n}", "price": 9.5} for n in range(4)]}).encode()
+ENVIRON: dict[str, Any] = {
+    "REQUEST_METHOD": "POST",
+    "SCRIPT_NAME": "",
+    "PATH_INFO": "/api/orders/42",
+    "QUERY_STRING": "expand=items&page=2",
+    "RAW_URI": "/api/orders/42?expand=items&page=2",
+    "CONTENT_TYPE": "application/json",
+    "CONTENT_LENGTH": str(len(BODY)),
+    "SERVER_NAME": "127.0.0.1",
+    "SERVER_PORT": "8000",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "REMOTE_ADDR": "10.0.0.7",
+    "HTTP_HOST": "shop.example:8000",
+    "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0",
+    "HTTP_ACCEPT": "application/json",
+    "HTTP_AUTHORIZATION": "Bearer 3f1c5a2d9e8b7c6a5f4e3d2c1b0a9f8e",
+    "HTTP_REFERER": "https://shop.example/cart",
+    "HTTP_X_FORWARDED_FOR": "203.0.113.9",
+    "HTTP_TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "wsgi.version": (1, 0),
+    "wsgi.url_scheme": "https",
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+    "wsgi.errors": io.StringIO(),
+}
+
+
+def make_app(name: str) -> Flask:
+    app = Flask(name)
+
+    @app.post("/api/orders/<int:number>")
+    def order(number: int) -> Any:
+        body = request.get_json()
+        return jsonify(id=number, status="ok", qty=body["qty"], items=body["items"], total=123.45)
+
+    return app
+
+
+def bare(_: Path) -> Flask:
+    return make_app("bare")
+
+
+def sealtrail(folder: Path) -> Flask:
+    app = make_app("sealtrail")
+    Sealtrail(app, service="shop", spool=folder / "spool", trusted_proxies=["10.0.0.0/8"])
+    return app
+
+
+def tutorial(folder: Path) -> Flask:
+    app = make_app("tutorial")
+    log = structlog.wrap_logger(
+        structlog.PrintLogger(file=(folder / "tutorial.log").open("a")),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.BoundLogger,
+    )
+
+    class JsonFormatter(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            line = {
+                "timestamp": datetime.now(UTC).isoformat(),
+                "level": record.levelname,
+                "logger": record.name,
+                "message": record.getMessage(),
+                "module": record.module,
+                "function": record.funcName,
+                "line": record.lineno,
+            }
+            line.update(getattr(record, "extra_data", {}))
+            return json.dumps(line)
+
+    handler = logging.FileHandler(folder / "security.log")
+    handler.setFormatter(JsonFormatter())
+    security = logging.getLogger("bench.security")
+    security.setLevel(logging.INFO)
+    security.propagate = False
+    security.addHandler(handler)
+
+    @app.before_request
+    def before() -> None:
+        g.start = time.time()
+        g.request_id = str(uuid.uuid4())
+        agent = request.headers.get("User-Agent")
+        log.info(
+            "request_start",
+            method=request.method,
+            path=request.path,
+            ip=request.remote_addr,
+            user_agent=agent,
+        )
+        data = {
+            "event_type": "API_REQUEST",
+            "request_id": g.request_id,
+            "method": request.method,
+            "path": request.path,
+            "ip": request.remote_addr,
+            "user_agent": agent,
+            "query": dict(request.args),
+        }
+        security.info("API_REQUEST", extra={"extra_data": data})
+
+    @app.after_request
+    def after(response: Any) -> Any:
+        duration = round((time.time() - g.start) * 1000, 2)
+        status = response.status_code
+        log.info("request_end", method=request.method, path=request.path, status=status, duration_ms=duration)
+        data = {"event_type": "API_RESPONSE", "request_id": g.request_id, "status": status}
+        security.info("API_RESPONSE", extra={"extra_data": {**data, "duration": duration}})
+        response.headers["X-Request-ID"] = g.request_id
+        return response
+
+    return app
+
+
+def structlog_orjson(folder: Path) -> Flask:
+    app = make_app("structlog")
+    log = structlog.wrap_logger(
+        structlog.BytesLogger(file=(folder / "structlog.log").open("ab")),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=True,
+    )
+
+    @app.before_request
+    def before() -> None:
+        g.start = time.perf_counter()
+        g.request_id = request.headers.get("X-Request-ID") or str(uuid.uuid4())
+
+    @app.after_request
+    def after(response: Any) -> Any:
+        log.info(
+            "http.request",
+            request_id=g.request_id,
+            method=request.method,
+            path=request.path,
+            query=request.query_string.decode("latin-1"),
+            route=str(request.url_rule or ""),
+            status=response.status_code,
+            duration_ms=(time.perf_counter() - g.start) * 1e3,
+            client_ip=request.remote_addr,
+            forwarded=request.headers.get("X-Forwarded-For", ""),
+            host=request.host,
+            scheme=request.scheme,
+            user_agent=request.headers.get("User-Agent", ""),
+            referrer=request.headers.get("Referer", ""),
+            mime=request.content_type,
+            request_bytes=request.content_length,
+            response_bytes=response.calculate_content_length(),
+            traceparent=request.headers.get("traceparent", ""),
+            auth_scheme=request.headers.get("Authorization", "").partition(" ")[0],
+        )
+        response.headers["X-Request-ID"] = g.request_id
+        return response
+
+    return app
+
+
+VARIANTS: dict[str, Callable[[Path], Flask]] = {
+    "bare": bare,
+    "sealtrail": sealtrail,
+    "tutorial": tutorial,
+    "structlog": structlog_orjson,
+}
+
+
+def serve(app: Flask, requests: int) -> float:
+    """CPU seconds for `requests` requests, each drawn to its end and closed as a server does it."""
+    started = time.process_time()
+    for _ in range(requests):
+        environ = {**ENVIRON, "wsgi.input": io.BytesIO(BODY)}
+        body = app(environ, lambda *_: lambda _: None)
+        for _part in body:
+            pass
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
+    return time.process_time() - started
+
+
+def measure(rounds: int, requests: int) -> dict[str, float]:
+    """Median CPU microseconds per request, by variant."""
+    times: dict[str, list[float]] = {name: [] for name in VARIANTS}
+    with tempfile.TemporaryDirectory(prefix="sealtrail-bench-") as folder:
+        apps = {name: make(Path(folder)) for name, make in VARIANTS.items()}
+        for app in apps.values():
+            serve(app, requests)
+        gc.collect()
+        gc.freeze()
+        for turn in range(rounds):
+            names = list(VARIANTS)
+            # Each round begins with another variant, so that none is always the one after the slowest.
+            for name in names[turn % len(names) :] + names[: turn % len(names)]:
+                times[name].append(serve(apps[name], requests) / requests * 1e6)
+        written = sum(path.read_bytes().count(b"\n") for path in Path(folder, "spool").glob("*.ndjson"))
+    if written != (rounds + 1) * requests:
+        raise SystemExit(f"{(rounds + 1) * requests} requests were served, {written} recorded")
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="CPU cost of recording in Flask, as ratios.")
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--requests", type=int, default=100, help="per variant and round")
+    arguments = parser.parse_args()
+    cost = measure(arguments.rounds, arguments.requests)
+    alone = cost["bare"]
+    added = {name: value - alone for name, value in cost.items()}
+    print("Flask, CPU per request, medians of one interleaved run")
+    print(f"{'':12}{'us':>8}{'added us':>10}{'x bare':>8}{'added, x sealtrail':>20}")
+    for name, value in cost.items():
+        times = f"{added[name] / added['sealtrail']:.1f}" if name != "bare" else ""
+        print(f"{name:12}{value:8.0f}{added[name]:10.1f}{value / alone:8.2f}{times:>20}")
+    print("goals: sealtrail <= 1.4 x bare; tutorial >= 5 and structlog >= 2 times the added cost")
+
+
+if __name__ == "__main__":
+    main()

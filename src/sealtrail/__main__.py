@@ -1,0 +1,5 @@
+"""`python -m sealtrail`: the command, where the script is not on the path."""
+
+from sealtrail.cli.main import main
+
+main()

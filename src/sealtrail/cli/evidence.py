@@ -1,0 +1,136 @@
+"""Evidence: has anybody changed a line, and how do others check that without us?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from sealtrail.cli import options
+from sealtrail.cli.output import advise, print_json, safe
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path), default=Path("sealtrail-data"))
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint kept elsewhere; may be repeated. Without one, the key's holder can rewrite.",
+)
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A public key (.vkey) obtained elsewhere; may be repeated.",
+)
+@click.option(
+    "--policy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="C2SP tlog-policy: whom to trust.",
+)
+@click.option(
+    "--entry",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The entry a .tlog-proof is about.",
+)
+@options.output("table", "json")
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    path: Path,
+    checkpoints: tuple[Path, ...],
+    keys: tuple[Path, ...],
+    policy: Path | None,
+    entry: Path | None,
+    form: str,
+) -> None:
+    """Check every entry of a data folder, a trail, an exported log or a proof against what was signed.
+
+    \b
+    sealtrail verify sealtrail-data
+    sealtrail verify sealtrail-data --checkpoint kept-elsewhere/audit.checkpoint
+
+    Exits with 0 when intact, 1 when tampered, 2 when it could not be checked.
+    """
+    from sealtrail.serve.evidence import check
+
+    report = check(path, checkpoints, keys, policy, entry)
+    if form == "json":
+        print_json(report.document())
+    else:
+        for line in report.lines():
+            click.echo(safe(line))
+    ctx.exit(report.exit_code)
+
+
+@click.command()
+@click.argument("place", metavar="TRAIL/INDEX|EVENT_ID")
+@options.data
+@click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="File to write; else stdout.")
+@click.option(
+    "--with-entry", type=click.Path(path_type=Path), help="Also write the entry's exact bytes here."
+)
+def prove(place: str, data: Path, target: Path | None, with_entry: Path | None) -> None:
+    """A proof that one entry is in its trail, as C2SP tlog-proof: checked offline, by anybody's tools.
+
+    \b
+    sealtrail prove audit/17 -o 17.tlog-proof --with-entry 17.json
+    sealtrail verify 17.tlog-proof --entry 17.json --key audit.vkey
+    """
+    from sealtrail.serve.evidence import prove as made
+
+    proof = made(data, place)
+    if with_entry is not None:
+        with_entry.write_bytes(proof.entry)
+    if target is None:
+        click.echo(proof.text, nl=False)
+    else:
+        target.write_text(proof.text)
+        advise(f"{proof.address} is proved in {target}")
+
+
+@click.command()
+@click.argument("query", required=False)
+@options.data
+@options.since
+@options.until
+@click.option("--trail", help="Export a whole trail; needs --tlog.")
+@click.option("--tlog", type=click.Path(path_type=Path), help="Folder for a C2SP tlog-tiles log.")
+@click.option(
+    "-o", "--output", "form", type=click.Choice(["jsonl", "raw"]), default="jsonl", show_default=True
+)
+def export(
+    query: str | None,
+    data: Path,
+    since: str | None,
+    until: str | None,
+    trail: str | None,
+    tlog: Path | None,
+    form: str,
+) -> None:
+    """Take events out: matches of a query, oldest first, or a whole trail that other verifiers can walk.
+
+    \b
+    sealtrail export 'user.id:alice' --since 30d > alice.jsonl
+    sealtrail export --trail audit --tlog audit-log/
+
+    An export is recorded in the audit trail when a server has the folder open.
+    """
+    from sealtrail.serve.evidence import export_events, export_trail
+
+    if (trail is None) != (tlog is None) or (trail is None) == (query is None):
+        raise click.UsageError("Give a QUERY, or --trail and --tlog together.")
+    if trail is not None and tlog is not None:
+        advise(f"{export_trail(data, trail, tlog):,} entries of {trail} in {tlog}")
+        return
+    out = sys.stdout.buffer
+    count = 0
+    for line in export_events(data, query or "*", since or "", until or "", raw=form == "raw"):
+        out.write(line + b"\n")
+        count += 1
+    out.flush()
+    advise(f"{count:,} events")

@@ -1,0 +1,107 @@
+"""Proofs, verification and exports of a data folder."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from sealtrail.collect.inbox import ask
+from sealtrail.collect.own import EXPORT
+from sealtrail.errors import NotFoundError
+from sealtrail.event import Fields
+from sealtrail.ledger.export import export_tlog
+from sealtrail.ledger.policy import Policy
+from sealtrail.ledger.reader import LedgerReader
+from sealtrail.ledger.report import Report
+from sealtrail.ledger.sign import read_vkey
+from sealtrail.ledger.verify import verify
+from sealtrail.serve.folder import Folder
+from sealtrail.serve.reading import Reading
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9-]{0,31})/(\d{1,16})", re.ASCII)
+
+
+class Proved(NamedTuple):
+    """An entry's address, its proof (C2SP tlog-proof text) and its exact bytes."""
+
+    address: str
+    text: str
+    entry: bytes
+
+
+def check(
+    path: Path,
+    checkpoints: Sequence[Path] = (),
+    keys: Sequence[Path] = (),
+    policy: Path | None = None,
+    entry: Path | None = None,
+) -> Report:
+    """Verify with what was kept in files. Raises LedgerError (ledger.format) where one cannot be read."""
+    return verify(
+        path,
+        checkpoints=[kept.read_bytes() for kept in checkpoints],
+        keys=[read_vkey(key) for key in keys],
+        policy=Policy.from_text(policy.read_text()) if policy is not None else None,
+        entry=entry.read_bytes() if entry is not None else None,
+    )
+
+
+def prove(data: Path, place: str) -> Proved:
+    """The proof of an entry, by its address or its event.id. Raises NotFoundError."""
+    folder = Folder(data)
+    folder.check()
+    reader = LedgerReader(folder.root)
+    match = _ADDRESS.fullmatch(place)
+    if match is not None:
+        trail, index = match[1], int(match[2])
+    else:
+        quoted = place.replace("\\", "\\\\").replace('"', '\\"')
+        rows = Reading.open(folder).search(f'event.id:"{quoted}"', limit=1)
+        if not rows:
+            raise NotFoundError(
+                "not-found.entry",
+                f"no event has the id {place[:80]!r}",
+                hint="Give TRAIL/INDEX, or an event.id.",
+            )
+        trail, index = rows[0].trail, rows[0].index
+    return Proved(f"{trail}/{index}", reader.prove(trail, index), reader.entry(trail, index))
+
+
+def export_events(data: Path, query: str, since: str, until: str, *, raw: bool) -> Iterator[bytes]:
+    """Matches oldest first, a line each: as they are hashed, or with their address. Recorded when done."""
+    folder = Folder(data)
+    reading = Reading.open(folder)
+    count = 0
+    for row in reading.every(query, since, until):
+        count += 1
+        yield row.data if raw else msgspec.json.encode(row.fields)
+    _record(folder, {"event.reason": f"{count} events for the query {query[:500]}"})
+
+
+def export_trail(data: Path, trail: str, target: Path) -> int:
+    """Write a trail as C2SP tlog-tiles at its latest checkpoint; how many entries. Recorded when done."""
+    folder = Folder(data)
+    folder.check()
+    checkpoint = export_tlog(LedgerReader(folder.root), trail, target)
+    _record(
+        folder,
+        {
+            "event.reason": "the whole trail, as tlog-tiles",
+            "sealtrail.range.trail": trail,
+            "sealtrail.range.first": 0,
+            "sealtrail.range.end": checkpoint.size,
+        },
+    )
+    return checkpoint.size
+
+
+def _record(folder: Folder, fields: Fields) -> None:
+    """An export is an act. Without a server nobody records it: who owns the folder can read it anyway."""
+    if folder.writer() is not None:
+        act = {"event.action": EXPORT, "event.type": ["access"], "user.id": getpass.getuser(), **fields}
+        ask(folder.inbox, {"act": "record", "fields": act})

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def copy(data: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(data, tmp_path / "copy"))
+
+
+def test_an_untouched_folder_is_intact_and_says_that_nothing_anchors_it(run: Run, data: Path) -> None:
+    done = run("verify", data)
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[0] == "intact"
+    assert "NOT anchored" in done.stdout
+
+
+def test_one_edited_byte_is_found_and_named(run: Run, copy: Path) -> None:
+    (active,) = (copy / "trails" / "access").glob("active-*")
+    active.write_bytes(active.read_bytes().replace(b"/invoices/18", b"/invoices/19"))
+    done = run("verify", copy, "-o", "json")
+    report = json.loads(done.stdout)
+    assert (done.exit_code, report["verdict"]) == (1, "tampered")
+    assert [(t["trail"], p["index"]) for t in report["trails"] for p in t["problems"]] == [("access", 1)]
+
+
+def test_a_kept_checkpoint_anchors(run: Run, data: Path, copy: Path) -> None:
+    kept = [("--checkpoint", data / "trails" / trail / "checkpoint") for trail in ("access", "audit")]
+    done = run("verify", copy, *(word for pair in kept for word in pair), "-o", "json")
+    assert json.loads(done.stdout)["anchored"] is True
+
+
+def test_what_cannot_be_checked_is_not_called_intact(run: Run, copy: Path) -> None:
+    for key in (copy / "keys").iterdir():
+        key.unlink()
+    assert run("verify", copy).exit_code == 2
+
+
+def test_a_proof_convinces_who_has_the_key_and_the_entry_alone(run: Run, data: Path, tmp_path: Path) -> None:
+    proof, entry = tmp_path / "2.tlog-proof", tmp_path / "2.json"
+    assert run("prove", "access/2", "--data", data, "-o", proof, "--with-entry", entry).exit_code == 0
+    key = data / "keys" / "access.vkey"
+    assert run("verify", proof, "--entry", entry, "--key", key).exit_code == 0
+    entry.write_bytes(entry.read_bytes().replace(b"alice", b"mallo"))
+    assert run("verify", proof, "--entry", entry, "--key", key).exit_code == 1
+
+
+def test_an_entry_can_be_proved_by_its_event_id(run: Run, data: Path) -> None:
+    (row,) = json.loads(run("search", "user.name:alice", "--data", data, "-o", "json").stdout)
+    done = run("prove", row["event.id"], "--data", data)
+    assert done.stdout.startswith("c2sp.org/tlog-proof@v1\nindex 2\n")
+
+
+def test_an_entry_that_is_not_there_cannot_be_proved(run: Run, data: Path) -> None:
+    for place in ("access/999999", "no-such-id", 'x" or *'):
+        done = run("prove", place, "--data", data)
+        assert (done.exit_code, done.stdout) == (2, "")
+
+
+def test_a_trail_is_exported_as_a_log_that_verifies(run: Run, data: Path, tmp_path: Path) -> None:
+    done = run("export", "--trail", "access", "--tlog", tmp_path / "log", "--data", data)
+    assert done.exit_code == 0, done.stderr
+    assert run("verify", tmp_path / "log", "--key", data / "keys" / "access.vkey").exit_code == 0
+
+
+def test_an_export_of_a_query_is_oldest_first(run: Run, data: Path) -> None:
+    lines = run("export", "url.path:/invoices*", "--data", data).stdout.splitlines()
+    assert [json.loads(line)["url.path"] for line in lines] == ["/invoices/17", "/invoices/18"]
+
+
+def test_an_export_is_a_query_or_a_trail_and_not_both(run: Run, data: Path, tmp_path: Path) -> None:
+    assert run("export", "--data", data).exit_code == 2
+    assert run("export", "*", "--trail", "access", "--tlog", tmp_path / "log", "--data", data).exit_code == 2
+    assert run("export", "--trail", "access", "--data", data).exit_code == 2

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sealtrail.detect.index import MAX_SHAPES, Index
+from sealtrail.detect.match import matcher
+from sealtrail.detect.rule import Head, Rule, Ruleset
+from sealtrail.detect.tree import And, Compare, Exists, Node, Not, Null, Number, Or, Ref, Text
+
+RULES = """
+title: logins
+logsource: {product: p}
+detection: {s: {event.action: authn_login_fail}, condition: s}
+---
+title: posts
+logsource: {category: webserver}
+detection: {s: {cs-method: POST, c-uri|contains: x}, condition: s}
+---
+title: anything without a referrer
+logsource: {product: p}
+detection: {s: {cs-referer: null}, condition: s}
+"""
+
+
+def test_an_event_touches_only_rules_its_shape_allows(good: Callable[[str], Ruleset]) -> None:
+    index = Index(good(RULES).rules)
+    post = {"http.request.method": "POST", "url.original": "/"}
+    assert index.pick({"event.action": "authn_login_fail"}, is_request=False) == (0, 2)
+    assert index.pick(post, is_request=True) == (1, 2)
+    assert index.pick({"user.id": "u"}, is_request=True) == (2,)
+    assert index.pick({**post, "http.request.method": "GET"}, is_request=True) == (2,)
+    assert index.pick(post, is_request=False) == (2,)
+
+
+def test_a_method_nobody_knows_is_not_taken_for_its_name(good: Callable[[str], Ruleset]) -> None:
+    index = Index(good(RULES.replace("POST", "PROPFIND")).rules)
+    event = {
+        "http.request.method": "_OTHER",
+        "http.request.method_original": "PROPFIND",
+        "url.original": "/x",
+    }
+    assert 1 in index.pick(event, is_request=True)
+
+
+def test_invented_shapes_do_not_fill_the_memory(good: Callable[[str], Ruleset]) -> None:
+    index = Index(good(RULES).rules)
+    for number in range(MAX_SHAPES + 10):
+        index.pick({f"x{number}": 1}, is_request=False)
+    assert len(index._shapes) <= MAX_SHAPES
+
+
+def test_a_list_where_a_text_belongs_is_judged_without_the_table(good: Callable[[str], Ruleset]) -> None:
+    index = Index(good(RULES).rules)
+    assert 0 in index.pick({"event.action": ["authn_login_fail"]}, is_request=False)
+
+
+_names = st.sampled_from(
+    ["event.action", "http.response.status_code", "http.request.method", "url.path", "a", "b"]
+)
+_values = st.sampled_from(["x", "y", 200, 404, None, "GET"])
+_leaf = st.one_of(
+    st.builds(lambda f, v: Text(f, "is", (str(v).casefold(),)), _names, _values),
+    st.builds(Number, _names, st.sampled_from([200, 404])),
+    st.builds(lambda f: Compare(f, "gte", 300), _names),
+    st.builds(Null, _names),
+    st.builds(Exists, _names),
+    st.builds(lambda a, b: Ref(a, "is", b), _names, _names),
+)
+_tree: st.SearchStrategy[Node] = st.recursive(
+    _leaf,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(lambda args: And(tuple(args))),
+        st.lists(inner, min_size=1, max_size=3).map(lambda args: Or(tuple(args))),
+        inner.map(Not),
+    ),
+    max_leaves=8,
+)
+
+
+@given(tree=_tree, events=st.lists(st.dictionaries(_names, _values, max_size=5), min_size=1, max_size=5))
+def test_a_rule_that_matches_is_always_picked(tree: Node, events: list[dict[str, Any]]) -> None:
+    rule = Rule(Head("r", "t", "", "low", "", (), "", 0), tree, requests_only=False)
+    index = Index([rule])
+    for event in events * 2:
+        if matcher(tree)(event):
+            assert index.pick(event, is_request=False) == (0,)

@@ -1,0 +1,82 @@
+"""The predicate, without a store."""
+
+from __future__ import annotations
+
+import pytest
+from sealtrail.store.query import parse, predicate
+from sealtrail.store.query.match import at_path, column, rest_text, texts
+
+EVENT = {
+    "@timestamp": "2026-11-24T08:00:00.000000Z",
+    "message": "Account locked: time-out",
+    "user.id": "Alice",
+    "client.ip": "::ffff:10.1.2.3",
+    "url.path": "/Orders/17",
+    "http.response.status_code": 404,
+    "tags": ["red", "green"],
+    "user.roles": [],
+    "shop": {"size": 5, "colours": ["blue", None, 7], "deep": {"x.y": True}},
+    "shop.note": "Gift",
+    "odd": [],
+    "service.name": 5,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "does"),
+    [
+        ("user.id:Alice", True),
+        ("user.id:alice", False),
+        ("ALICE", True),
+        ("user.id:Al*", True),
+        ("url.path:/Orders/*", True),
+        ("message:locked", True),
+        ("message:lock", False),
+        ("message:lock*", True),
+        ('message:"time out"', True),
+        ('message:"out time"', False),
+        ("client.ip:10.0.0.0/8", True),
+        ("client.ip:10.1.2.3", True),
+        ("http.response.status_code:[400 to 499]", True),
+        ("tags:green", True),
+        ("tags:gr*", True),
+        ("user.roles:*", False),
+        ("not user.roles:*", True),
+        ("shop.size:5", True),
+        ("shop.size:5.0", True),
+        ("shop.size>4 and shop.size<6", True),
+        ("shop.size>four", False),
+        ("shop.colours:blue", True),
+        ("shop.colours:7", True),
+        ("shop.deep.x.y:true", False),
+        ("shop.note:Gift", True),
+        ("shop:*", True),
+        ("odd:*", False),
+        ("missing:x", False),
+        ("not missing:x", True),
+        ("not (missing:x or user.id:Alice)", False),
+        ("service.name:5", False),
+        ("service.name:*", False),
+        ("gift", True),
+        ("404", False),
+        ("sealtrail.trail:audit and sealtrail.index:3", True),
+    ],
+)
+def test_an_event_matches(text, does):
+    assert predicate(parse(text))(EVENT, "audit", 3) is does
+
+
+def test_a_field_of_another_type_is_missing_but_its_text_is_searched():
+    assert column(EVENT, "service.name") is None
+    assert predicate(parse("shown"))({"http.response.status_code": "Shown"})
+
+
+def test_the_texts_of_an_event_end_with_what_has_no_column():
+    assert list(texts(EVENT))[-1] == "blue\nGift"
+    assert rest_text({"user.id": "a"}) is None
+
+
+def test_a_key_with_dots_comes_before_a_nested_one():
+    assert at_path({"a.b": 1, "a": {"b": 2}}, "a.b") == [1]
+    assert at_path({"a.b": None, "a": {"b": 2}}, "a.b") == [2]
+    assert at_path({"a": [1, None]}, "a") == [1]
