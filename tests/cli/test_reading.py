@@ -88,7 +88,7 @@ def test_csv_cannot_carry_a_formula_into_a_spreadsheet(run: Run, data: Path) -> 
 def test_the_table_shows_one_row_an_event(run: Run, data: Path) -> None:
     lines = run("search", "*", "--data", data, "-n", "2").stdout.splitlines()
     assert len(lines) == 3
-    assert lines[0].split()[:3] == ["time", "trail", "index"]
+    assert lines[0].split()[:3] == ["time", "address", "action"]
 
 
 def test_tail_shows_the_latest_oldest_first(run: Run, data: Path) -> None:

@@ -9,6 +9,7 @@ import random
 from collections import Counter
 
 import pytest
+
 from sealtrail.errors import QueryError
 from sealtrail.event import Batch, Entry, canonical, decode
 from sealtrail.store.base import Place, Store
@@ -108,10 +109,23 @@ def _reader(folder) -> Store:
     return reader
 
 
-@pytest.fixture(
-    params=[_live, _segments, _merged, _mixed, _reader], ids=lambda make: make.__name__.strip("_")
-)
-def store(request, tmp_path):
+MAKERS = [_live, _segments, _merged, _mixed, _reader]
+
+
+def _name(make) -> str:
+    return make.__name__.strip("_")
+
+
+@pytest.fixture(scope="module", params=MAKERS, ids=_name)
+def store(request, tmp_path_factory):
+    """Shared by the tests that only ask."""
+    made = request.param(tmp_path_factory.mktemp("asked") / "store")
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=MAKERS, ids=_name)
+def own_store(request, tmp_path):
     made = request.param(tmp_path / "store")
     yield made
     made.close()
@@ -220,14 +234,14 @@ def test_a_histogram_has_the_periods_that_have_entries(store):
     assert store.histogram(parse("nothing-has-this"), DAY) == []
 
 
-def test_forgotten_entries_are_no_longer_found(store):
-    store.forget("access", 50)
+def test_forgotten_entries_are_no_longer_found(own_store):
+    own_store.forget("access", 50)
     wanted = {e.address for e in ENTRIES if e.trail == "audit" or e.index >= 50}
-    assert {hit.address for hit in store.search(All(), limit=1000)} == wanted
-    assert store.count(All()) == len(wanted)
-    assert store.count(parse("sealtrail.trail:access")) == END["access"] - 50
-    store.forget("access", 10)
-    assert store.count(All()) == len(wanted)
+    assert {hit.address for hit in own_store.search(All(), limit=1000)} == wanted
+    assert own_store.count(All()) == len(wanted)
+    assert own_store.count(parse("sealtrail.trail:access")) == END["access"] - 50
+    own_store.forget("access", 10)
+    assert own_store.count(All()) == len(wanted)
 
 
 def test_a_query_the_store_cannot_answer_says_so(store):

@@ -7,6 +7,7 @@ from textwrap import dedent, indent
 from typing import Any
 
 import pytest
+
 from sealtrail.detect.match import matcher
 from sealtrail.detect.read import compile_texts
 from sealtrail.detect.rule import Ruleset

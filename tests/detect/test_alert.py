@@ -4,6 +4,7 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealtrail.detect.alert import MAX_KEY_TEXT, identity, short
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealtrail.detect.condition import MAX_DEPTH, ConditionError, parse
 from sealtrail.detect.tree import And, Exists, Node, Not, Or
 
@@ -48,9 +49,28 @@ def test_them_means_all_but_hidden_selections() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "  ", None, 5, "a and", "and a", "a b", "(a", "a)", "()", "c", "1 of nothing_*", "not", "a | count() > 5",
-     "a & b", "1 of", "a or or b", "(" * (MAX_DEPTH + 5) + "a", "a and " * 3000 + "a"],
-)  # fmt: skip
+    [
+        "",
+        "  ",
+        None,
+        5,
+        "a and",
+        "and a",
+        "a b",
+        "(a",
+        "a)",
+        "()",
+        "c",
+        "1 of nothing_*",
+        "not",
+        "a | count() > 5",
+        "a & b",
+        "1 of",
+        "a or or b",
+        "(" * (MAX_DEPTH + 5) + "a",
+        "a and " * 3000 + "a",
+    ],
+)
 def test_what_is_no_condition_is_refused(text: object) -> None:
     with pytest.raises(ConditionError):
         tree(text)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from sealtrail.detect.rule import SECOND, Ruleset
 
 BASE = """
@@ -20,8 +21,12 @@ title: counted
 correlation:
 """
 GOOD = {
-    "type": "event_count", "rules": "[base]", "group-by": "[c-ip]", "timespan": "5m", "condition": "{gte: 10}",
-}  # fmt: skip
+    "type": "event_count",
+    "rules": "[base]",
+    "group-by": "[c-ip]",
+    "timespan": "5m",
+    "condition": "{gte: 10}",
+}
 
 
 def text(**changes: str) -> str:
@@ -32,8 +37,11 @@ def text(**changes: str) -> str:
 def test_a_count_of_events_is_read(good: Callable[[str], Ruleset]) -> None:
     found = good(text()).correlations[0]
     assert (found.distinct, found.keys, found.timespan, found.bounds) == (
-        False, ("client.ip",), 300 * SECOND, (("gte", 10),),
-    )  # fmt: skip
+        False,
+        ("client.ip",),
+        300 * SECOND,
+        (("gte", 10),),
+    )
 
 
 def test_a_range_and_a_fraction_are_kept_as_they_are(good: Callable[[str], Ruleset]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sealtrail.detect import engine as engine_module
 from sealtrail.detect.alert import Alert
 from sealtrail.detect.engine import Engine, microseconds
@@ -105,9 +106,13 @@ def test_a_time_that_cannot_be_read_is_that_of_arrival(pack: Ruleset) -> None:
 
 def test_a_rule_without_a_window_alerts_once_for_its_key_and_stretch(pack: Ruleset) -> None:
     given = {
-        "sealtrail.kind": "request", "http.request.method": "GET", "http.response.status_code": 200,
-        "sealtrail.object.type": "invoice", "sealtrail.object.id": "1", "sealtrail.object.owner": "u2",
-    }  # fmt: skip
+        "sealtrail.kind": "request",
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "sealtrail.object.type": "invoice",
+        "sealtrail.object.id": "1",
+        "sealtrail.object.owner": "u2",
+    }
     entries = [entry(n, {**given, "user.id": f"u{n % 2 + 3}"}, n) for n in range(10)]
     alerts = run(pack, entries)
     assert [a.key for a in alerts] == [{"user.id": "u3"}, {"user.id": "u4"}]
@@ -263,7 +268,8 @@ def test_values_of_keys_are_bounded_and_lists_are_one_value(good: Callable[[str]
         detection: {s: {event.action: x}, condition: s}
         ---
         title: c
-        correlation: {type: event_count, rules: b, group-by: [user.id, user.roles], timespan: 1m, condition: {gte: 2}}
+        correlation:
+          {type: event_count, rules: b, group-by: [user.id, user.roles], timespan: 1m, condition: {gte: 2}}
     """)
     fields = {"event.action": "x", "user.id": "u" * 60_000, "user.roles": ["a", "b"]}
     (alert,) = run(ruleset, [entry(n, fields, n) for n in range(2)])
@@ -274,10 +280,22 @@ def test_values_of_keys_are_bounded_and_lists_are_one_value(good: Callable[[str]
 def test_hostile_fields_raise_nothing(pack: Ruleset) -> None:
     strange: list[Any] = [None, [], {}, [None], {"a": [1]}, True, 1.5, "\ud800", "x" * 70_000]
     entries = [
-        entry_of({**FAIL, "user.id": v, "client.ip": v, "event.action": w, "http.response.status_code": v,
-                  "sealtrail.object.id": v, "sealtrail.object.owner": v, "@timestamp": v, "sealtrail.kind": w}, n)
+        entry_of(
+            {
+                **FAIL,
+                "user.id": v,
+                "client.ip": v,
+                "event.action": w,
+                "http.response.status_code": v,
+                "sealtrail.object.id": v,
+                "sealtrail.object.owner": v,
+                "@timestamp": v,
+                "sealtrail.kind": w,
+            },
+            n,
+        )
         for n, (v, w) in enumerate((v, w) for v in strange for w in [*strange, "authn_login_fail"])
-    ]  # fmt: skip
+    ]
     run(pack, entries)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealtrail.detect.index import MAX_SHAPES, Index
 from sealtrail.detect.match import matcher
 from sealtrail.detect.rule import Head, Rule, Ruleset

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from sealtrail.detect.library import load
 from sealtrail.errors import UsageError
 

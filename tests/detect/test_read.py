@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from sealtrail.detect.read import compile_texts
 from sealtrail.detect.rule import Ruleset
 from sealtrail.detect.tree import Or, Text
@@ -28,11 +29,17 @@ def test_the_head_of_a_rule_is_kept(good: Good) -> None:
     """).rules[0]
     head = rule.head
     assert (head.id, head.title, head.name, head.level) == (
-        "0ac2c7b0-7e6e-4dfb-9e0e-1c6a9a6a0001", "A title", "short", "high",
-    )  # fmt: skip
+        "0ac2c7b0-7e6e-4dfb-9e0e-1c6a9a6a0001",
+        "A title",
+        "short",
+        "high",
+    )
     assert (head.tags, head.description, head.file, head.line) == (
-        ("attack.t1110",), "What it finds.", "rules.yml", 2,
-    )  # fmt: skip
+        ("attack.t1110",),
+        "What it finds.",
+        "rules.yml",
+        2,
+    )
     assert rule.requests_only
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from sealtrail.detect.rewind import entries_before
 from sealtrail.event.entry import seal, stamp, suffix
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from sealtrail.detect.rule import Ruleset
 from sealtrail.detect.tree import (
     Cidr,

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from sealtrail.detect.library import load
 from sealtrail.detect.rule import Ruleset
 from sealtrail.detect.taxonomy import unknown_fields
@@ -54,8 +55,7 @@ def test_every_rule_of_the_pack_has_samples_of_both_kinds() -> None:
         ("{events: [{times: 3, fields: {event.action: x, user.id: 'u{n}'}}], alerts: 0}", 0, 0),
         ("{events: [{times: 3, every: 31s, fields: {event.action: x, user.id: u}}], alerts: 0}", 0, 0),
         (
-            "{events: [{times: 2, fields: {event.action: x, user.id: u}},"
-            " {after: 2m, fields: {event.action: x, user.id: u}}], alerts: 0}",
+            "{events: [{times: 2, fields: &x {event.action: x, user.id: u}}, {after: 2m, fields: *x}],alerts: 0}",
             0,
             0,
         ),

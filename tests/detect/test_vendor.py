@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from sealtrail.detect.rule import DEFAULT_SUPPRESS, SECOND, Respond, Ruleset, Suppress
 
 ALONE = """

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from sealtrail.detect.alert import MAX_EVENTS
 from sealtrail.detect.rule import SECOND, Correlation, Ruleset
 from sealtrail.detect.window import MIN_ITEMS, Window

@@ -44,7 +44,7 @@ PLANTS = [
     ("doors", "flask", "sealtrail.ledger.proof"),
     ("front", "", "click"),
     ("front", "", "sealtrail.flask"),
-    ("inside", "spool.planted", "sealtrail"),
+    ("inside layers", "spool.planted", "sealtrail"),  # the front stands upon capture
     ("inside", "cli.planted", "sealtrail"),
     # One writer, one hand on the lever: in the room itself, and from far away.
     ("append", "serve.planted", "sealtrail.ledger.log"),

@@ -60,7 +60,6 @@ def test_a_truncated_or_missing_file_is_tampering(grown):
 
 
 def test_a_checkpoint_taken_out_of_the_history_shows(grown):
-    folder = grown.folder()
     for gone in range(len(grown.notes())):
         kept = grown.notes()
         removed = kept.pop(gone)
@@ -72,7 +71,6 @@ def test_a_checkpoint_taken_out_of_the_history_shows(grown):
 
 
 def test_two_consecutive_checkpoints_taken_out_show(grown):
-    folder = grown.folder()
     kept = grown.notes()
     grown.write_history(kept[:2] + kept[4:])
     report = grown.verify()
@@ -81,7 +79,6 @@ def test_two_consecutive_checkpoints_taken_out_show(grown):
 
 
 def test_swapped_checkpoints_show(grown):
-    folder = grown.folder()
     kept = grown.notes()
     kept[1], kept[2] = kept[2], kept[1]
     grown.write_history(kept)
@@ -101,7 +98,6 @@ def test_a_checkpoint_one_behind_the_history_is_what_a_crash_leaves(grown):
 
 
 def test_a_history_behind_the_checkpoint_shows(grown):
-    folder = grown.folder()
     grown.write_history(grown.notes()[:-1])
     assert "trails/audit/checkpoints" in grown.places(grown.verify())
 

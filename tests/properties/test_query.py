@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sealtrail.errors import QueryError
 from sealtrail.event import FIELDS, Batch, Entry, canonical, decode
 from sealtrail.store.columnar import ColumnarStore
 from sealtrail.store.query import All, And, Compare, Exists, Is, Like, Not, Or, Text, parse, predicate
-from sealtrail.store.query.parser import MAX_WILDCARDS
 
 # Few letters, so that queries and events meet; odd ones, so that they are not all alike.
 LETTERS = 'abAé1 -_%*\\"/:.<(\x00\nİ'
@@ -163,7 +163,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("store")
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(st.lists(events(), min_size=1, max_size=12), st.lists(NODE, min_size=1, max_size=8), st.booleans())
 def test_sql_and_predicate_agree_on_every_event(folder, found, queries, in_segment):
     store = ColumnarStore.open(folder)
@@ -181,10 +181,5 @@ def test_sql_and_predicate_agree_on_every_event(folder, found, queries, in_segme
             matches = predicate(query)
             wanted = [entry.index for entry in entries if matches(entry.fields, entry.trail, entry.index)]
             assert sorted(hit.index for hit in store.search(query)) == wanted, str(query)
-            assert store.count(query) == len(wanted)
     finally:
         store.close()
-
-
-def test_the_wildcards_of_the_generator_stay_below_the_limit():
-    assert MAX_WILDCARDS > 3

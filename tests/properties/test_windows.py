@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealtrail.detect.read import compile_texts
 from sealtrail.detect.rule import SECOND, Correlation, holds
 from sealtrail.detect.window import Window

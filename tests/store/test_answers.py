@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sealtrail.errors import QueryError, UsageError
 from sealtrail.event import Batch, Entry
 from sealtrail.store import answers

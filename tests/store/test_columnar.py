@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import threading
 
 import pytest
+
 from sealtrail.errors import BusyError, UsageError
 from sealtrail.event import Batch, Entry, canonical
 from sealtrail.follow.protocols import Follower
@@ -121,10 +123,8 @@ def test_a_crash_at_any_step_of_writing_a_segment_leaves_old_or_new(folder, monk
         return real(*arguments, **more)
 
     monkeypatch.setattr(os, dies_before, failing)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         store.flush()
-    except KeyboardInterrupt:
-        pass
     monkeypatch.undo()
     again = ColumnarStore.open(folder, limits=SMALL)
     assert again.position() in ({"access": 10}, {"access": 14})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealtrail.event import FIELDS, Entry, canonical, decode
 from sealtrail.store.columns import INDEX, SCHEMA, TIME, TRAIL, fields_of, present, table
 from sealtrail.store.query.sql import REST, REST_TEXT

@@ -6,6 +6,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from sealtrail.errors import QueryError, UsageError
 from sealtrail.store.engine import Engine
 

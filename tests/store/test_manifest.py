@@ -6,6 +6,7 @@ import os
 import stat
 
 import pytest
+
 from sealtrail.errors import UsageError
 from sealtrail.store.manifest import (
     MANIFEST,

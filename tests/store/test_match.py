@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sealtrail.store.query import parse, predicate
 from sealtrail.store.query.match import at_path, column, rest_text, texts
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from sealtrail.errors import QueryError
 from sealtrail.store.query import meaning, parse
 from sealtrail.store.query.meaning import (
@@ -20,6 +23,7 @@ from sealtrail.store.query.meaning import (
     candidates,
     fits,
     meaning_of,
+    network_of,
 )
 
 STATUS = "http.response.status_code"
@@ -55,6 +59,19 @@ STATUS = "http.response.status_code"
 )
 def test_a_condition_means(text, test):
     assert meaning_of(parse(text)) == test
+
+
+@given(
+    st.lists(
+        st.sampled_from(["0", "00", "1", "01", "10", "99", "255", "256", "1000", "٣", ""]),
+        min_size=3,
+        max_size=5,
+    )
+)
+def test_the_short_way_to_an_address_agrees_with_the_long_one(parts):
+    text = ".".join(parts)
+    network = network_of(text)
+    assert address_key(text) == (network and network[0])
 
 
 def test_a_network_is_its_first_and_last_address():

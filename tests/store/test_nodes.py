@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sealtrail.store.query import All, And, Compare, Exists, Is, Like, Not, Or, Text, both, parse
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sealtrail.errors import QueryError
 from sealtrail.store.query import All, And, Compare, Exists, Is, Like, Not, Or, Text, parse
 from sealtrail.store.query import parser as parser_module

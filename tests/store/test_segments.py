@@ -7,6 +7,7 @@ import stat
 
 import pyarrow.parquet as pq
 import pytest
+
 from sealtrail.event import Entry
 from sealtrail.store import segments
 from sealtrail.store.columns import INDEX, SCHEMA, TIME, table

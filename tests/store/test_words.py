@@ -6,6 +6,7 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealtrail.store.query.words import fold, has_phrase, is_like, like_pattern, phrase_regex, words
 
 TEXT = st.text(st.sampled_from("aAbé_ -%\\*.İΣς\n\x00"), max_size=12)

@@ -24,15 +24,15 @@ from sealtrail.event import hostile
 from sealtrail.event.codec import encode
 from sealtrail.event.fields import FIELDS
 from sealtrail.event.limits import MAX_INTEGER, MAX_LINE_BYTES
-from sealtrail.event.model import Event, constants, head
+from sealtrail.event.model import Event, constants
 from sealtrail.settings import CaptureSettings
 from sealtrail.spool.disk import Spool
 
 _log: Final = logging.getLogger("sealtrail")
 
-# Room for the emitter and the number, which the spool adds.
-_MAX_HEAD: Final = MAX_LINE_BYTES - 256
 _MAX_EXTRA_BYTES: Final = 8192
+# Room for the process's constants (names of at most 256 characters, escaped), the emitter and the number.
+_MAX_LINE: Final = MAX_LINE_BYTES - _MAX_EXTRA_BYTES - 8192
 _MAX_EXTRA: Final = 64
 # Escaped, a hostile character takes six bytes: the last of these fits always.
 _SHRINK_TO: Final = (1024, 256, 64)
@@ -74,8 +74,15 @@ class Recorder:
         """Write one event; True once it is in the file (with `fsync`: on the disk). Never raises."""
         try:
             tail = b"" if not extra else _extra(event, extra)
-            line = self._head(event)
-            return self.spool.write(line, tail, audit=audit, fsync=fsync)
+            try:
+                line = encode(event)
+            except Exception:
+                # A text that UTF-8 cannot hold, or a value of a foreign type: looked at once it happens.
+                _repair(event)
+                line = encode(event)
+            if len(line) > _MAX_LINE:
+                line = _shrunk(event)
+            return self.spool.write(line[:-1] + self._constants, tail, audit=audit, fsync=fsync)
         except Exception:
             # Whatever it is, the application must not see it. It is counted, and told once with its trace,
             # which names our code and no value.
@@ -90,40 +97,32 @@ class Recorder:
             with contextlib.suppress(Exception):  # a handler is the application's code
                 _log.warning("an event could not be recorded; later ones are only counted", exc_info=True)
 
-    def _head(self, event: Event) -> bytes:
-        try:
-            line = head(event, self._constants)
-        except Exception:
-            # A text that UTF-8 cannot hold, or a value of a foreign type: looked at only once it happens.
-            _repair(event)
-            line = head(event, self._constants)
-        if len(line) > _MAX_HEAD - _MAX_EXTRA_BYTES:
-            line = self._shrunk(event)
-        return line
 
-    def _shrunk(self, event: Event) -> bytes:
-        cut: list[str] = []
-        for name in ("details", "change"):
-            if getattr(event, name, None) is not None:
-                setattr(event, name, None)
+def _shrunk(event: Event) -> bytes:
+    """The line of an event that is too long, without what is longest in it."""
+    cut: list[str] = []
+    for name in ("details", "change"):
+        if getattr(event, name, None) is not None:
+            setattr(event, name, None)
+            cut.append(_field(event, name))
+    line = _marked(event, cut)
+    for limit in _SHRINK_TO:
+        if len(line) <= _MAX_LINE:
+            break
+        for name in event.__struct_fields__:
+            value = getattr(event, name)
+            if isinstance(value, str) and len(value) > limit:
+                setattr(event, name, value[:limit])
                 cut.append(_field(event, name))
-        line = self._marked(event, cut)
-        for limit in _SHRINK_TO:
-            if len(line) <= _MAX_HEAD - _MAX_EXTRA_BYTES:
-                break
-            for name in event.__struct_fields__:
-                value = getattr(event, name)
-                if isinstance(value, str) and len(value) > limit:
-                    setattr(event, name, value[:limit])
-                    cut.append(_field(event, name))
-                elif isinstance(value, list | tuple) and name not in {"category", "type"}:
-                    setattr(event, name, [str(item)[:limit] for item in value[:limit]])
-            line = self._marked(event, cut)
-        return line
+            elif isinstance(value, list | tuple) and name not in {"category", "type"}:
+                setattr(event, name, [str(item)[:limit] for item in value[:limit]])
+        line = _marked(event, cut)
+    return line
 
-    def _marked(self, event: Event, cut: list[str]) -> bytes:
-        event.truncated = list(dict.fromkeys((*event.truncated, *cut)))
-        return head(event, self._constants)
+
+def _marked(event: Event, cut: list[str]) -> bytes:
+    event.truncated = list(dict.fromkeys((*event.truncated, *cut)))
+    return encode(event)
 
 
 def _field(event: Event, name: str) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import Token
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from sealtrail import scrub
 from sealtrail.capture import context
 from sealtrail.capture.context import Call
-from sealtrail.capture.exchange import Exchange
+from sealtrail.capture.exchange import Ending, record
+from sealtrail.capture.ids import moment, new_id, new_span_id, parse_traceparent, valid_request_id
 from sealtrail.capture.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -45,67 +46,103 @@ class WsgiCapture:
         if ENVIRON_KEY in environ:
             return self.app(environ, start_response)
         try:
-            exchange = Exchange(self.recorder, environ, self.route)
-            environ[ENVIRON_KEY] = exchange.call
-            block = self.recorder.blocks.find(exchange.call.client_ip)
+            exchange = Exchange(self.recorder, environ, start_response, self.route)
+            environ[ENVIRON_KEY] = exchange
+            block = self.recorder.blocks.find(exchange.client_ip)
         except Exception:  # our own fault must not cost the application a request
             self.recorder.failed()
             return self.app(environ, start_response)
         if block is not None:
-            return _refuse(exchange, start_response, block.id)
-        flow = _Flow(exchange, start_response)
+            return exchange.refuse(block.id)
+        exchange.token = context.current.set(exchange)
         try:
-            body = self.app(environ, flow.start)
+            body = exchange.body = self.app(environ, exchange.start)
         except BaseException as error:
-            flow.finish(error)
+            exchange.finish(error)
             raise
         # Servers take the length of a body of one part for its Content-Length.
-        return (_SizedBody if hasattr(body, "__len__") else _Body)(flow, body)
+        return _Sized(exchange) if hasattr(body, "__len__") else exchange
 
 
-def _refuse(exchange: Exchange, start_response: StartResponse, block: str) -> Iterable[bytes]:
-    call = exchange.call
-    body = b'{"error":"blocked","request_id":"%b"}\n' % call.request_id.encode("ascii", "replace")
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-        ("X-Request-ID", call.request_id),
-    ]
-    # Written first: the application is not asked, and the server's errors are not the attacker's way out.
-    exchange.response(_REFUSED, headers)
-    exchange.finish(len(body), perf_counter_ns(), block=block)
-    start_response(_REFUSED, headers)
-    return [] if exchange.is_head else [body]
+class Exchange(Call):
+    """One request and its response; also the response's body on its way through."""
 
+    status = 0
+    length = -1
+    mime = ""
+    sent = 0
+    body: Iterable[bytes] = ()
+    token: Any = None
+    _write: Callable[[bytes], object] | None = None
+    _ended = 0
+    _done = False
 
-class _Flow:
-    """What happens between the application and the server, counted."""
-
-    __slots__ = ("_done", "_ended", "_last", "_start_response", "_token", "_write", "exchange", "sent")
-
-    def __init__(self, exchange: Exchange, start_response: StartResponse) -> None:
-        self.exchange = exchange
-        self.sent = 0
-        self._ended = False
+    def __init__(
+        self, recorder: Recorder, environ: dict[str, Any], start_response: StartResponse, route: Route
+    ) -> None:
+        self.began = perf_counter_ns()
+        self.start_time = moment()
+        self.environ = environ
         self._start_response = start_response
-        self._write: Callable[[bytes], object] | None = None
-        self._last = 0
-        self._done = False
-        self._token: Token[Call | None] = context.current.set(exchange.call)
+        self._route = route
+        get = environ.get
+        given = get("HTTP_X_REQUEST_ID")
+        trace = get("HTTP_TRACEPARENT")
+        # The event's own id serves as the request's where the caller brings none: one id, not two.
+        self.id = made = new_id()
+        parent = parse_traceparent(trace) if trace is not None else None
+        super().__init__(
+            recorder,
+            made,
+            made.replace("-", "") if parent is None else parent.trace_id,
+            new_span_id(),
+            "" if parent is None else parent.span_id,
+        )
+        if given is not None:
+            if valid_request_id(given) and scrub.is_clean(given.replace("=", "")):
+                self.request_id = given
+            else:
+                self.marks.note("request-id.refused")
+        self.client_ip, self.source_ip = recorder.addresses.resolve(
+            get("REMOTE_ADDR") or "", get("HTTP_X_FORWARDED_FOR") or "", get("HTTP_FORWARDED") or ""
+        )
+        self.user_agent = get("HTTP_USER_AGENT") or ""
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
     ) -> Callable[[bytes], object]:
+        """What the application calls in place of the server's start_response."""
         try:
-            headers = self.exchange.response(status, headers)
+            headers = self._head(status, headers)
         except Exception:  # the application's response matters more than our record of it
-            self.exchange.recorder.failed()
-        if exc_info is not None:
-            self._write = self._start_response(status, headers, exc_info)
-        else:
+            self.recorder.failed()
+        if exc_info is None:
             self._write = self._start_response(status, headers)
+        else:
+            self._write = self._start_response(status, headers, exc_info)
         return self.write
+
+    def _head(self, status: str, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Take note of a response's head; the headers to send, which carry this request's id."""
+        if not self.route:
+            # Now, because frameworks forget their request before the body is drawn.
+            self.route = self._route(self.environ)
+        self.status = int(status[:3])
+        self.length = -1
+        self.mime = ""
+        # A new list: the application may use its own again.
+        kept: list[tuple[str, str]] = []
+        for pair in headers:
+            name = pair[0].lower()
+            if name == "content-type":
+                self.mime = pair[1]
+            elif name == "content-length":
+                self.length = int(pair[1][:16]) if pair[1].isdigit() else -1
+            elif name == "x-request-id":
+                continue
+            kept.append(pair)
+        kept.append(("X-Request-ID", self.request_id))
+        return kept
 
     def write(self, data: bytes) -> object:
         """The old way of sending a body."""
@@ -115,10 +152,32 @@ class _Flow:
         self.sent += len(data)
         return result
 
-    def end(self) -> None:
-        """The body is drawn to its end."""
-        self._last = perf_counter_ns()
-        self._ended = True
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for part in self.body:
+                self.sent += len(part)
+                yield part
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.finish(error)
+            raise
+        self._ended = perf_counter_ns()
+
+    def close(self) -> None:
+        try:
+            close = getattr(self.body, "close", None)
+            if close is not None:
+                close()
+        except BaseException as error:
+            self.finish(error)
+            raise
+        self.finish()
+
+    def __del__(self) -> None:
+        # Test clients and careless servers do not close; late is better than never.
+        if not self._done and self.token is not None:
+            self.finish()
 
     def finish(self, error: BaseException | None = None) -> None:
         """Write the record, once."""
@@ -126,61 +185,51 @@ class _Flow:
             return
         self._done = True
         try:
-            self.exchange.finish(self.sent, self._last or perf_counter_ns(), error=error, ended=self._ended)
+            ended = self._ended
+            whole = ended > 0 or self.is_head or self.sent >= self.length >= 0 or self.status in {204, 304}
+            record(self, Ending(ended or perf_counter_ns(), self.sent, self.status, self.mime, whole, error))
         except Exception:  # see above: never the application's problem
-            self.exchange.recorder.failed()
-        finally:
-            # A body may be closed by another thread or task, or after the next request has begun here.
-            if context.current.get() is self.exchange.call:
-                with contextlib.suppress(ValueError, RuntimeError):
-                    context.current.reset(self._token)
+            self.recorder.failed()
+        # A body may be closed by another thread or task, or after the next request has begun here.
+        if context.current.get() is self:
+            with contextlib.suppress(ValueError, RuntimeError):
+                context.current.reset(self.token)
+
+    def refuse(self, block: str) -> Iterable[bytes]:
+        """Answer in the application's place."""
+        self._done = True
+        body = b'{"error":"blocked","request_id":"%b"}\n' % self.request_id.encode("ascii", "replace")
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+            ("X-Request-ID", self.request_id),
+        ]
+        try:
+            record(
+                self, Ending(perf_counter_ns(), len(body), 403, "application/json", whole=True, block=block)
+            )
+        except Exception:  # the refusal matters more than our record of it
+            self.recorder.failed()
+        self._start_response(_REFUSED, headers)
+        return [] if self.is_head else [body]
+
+    @property
+    def is_head(self) -> bool:
+        return bool(self.environ.get("REQUEST_METHOD") == "HEAD")
 
 
-class _Body:
-    """A response body on its way through."""
+class _Sized:
+    """The body of an application that says how many parts it has."""
 
-    __slots__ = ("_body", "_flow", "_iterator")
-
-    def __init__(self, flow: _Flow, body: Iterable[bytes]) -> None:
-        self._flow = flow
-        self._body = body
-        self._iterator: Iterator[bytes] | None = None
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        flow = self._flow
-        try:
-            if self._iterator is None:
-                self._iterator = iter(self._body)
-            part = next(self._iterator)
-            flow.sent += len(part)
-        except StopIteration:
-            flow.end()
-            raise
-        except BaseException as error:
-            flow.finish(error)
-            raise
-        return part
-
-    def close(self) -> None:
-        try:
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
-        except BaseException as error:
-            self._flow.finish(error)
-            raise
-        self._flow.finish()
-
-    def __del__(self) -> None:
-        # Test clients and careless servers do not close; late is better than never.
-        self._flow.finish()
-
-
-class _SizedBody(_Body):
-    __slots__ = ()
+        return iter(self._exchange)
 
     def __len__(self) -> int:
-        return len(self._body)  # type: ignore[arg-type]  # only made for bodies that have a length
+        return len(self._exchange.body)  # type: ignore[arg-type]  # only made for bodies that have a length
+
+    def close(self) -> None:
+        self._exchange.close()

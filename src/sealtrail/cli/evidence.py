@@ -100,9 +100,7 @@ def prove(place: str, data: Path, target: Path | None, with_entry: Path | None) 
 @options.until
 @click.option("--trail", help="Export a whole trail; needs --tlog.")
 @click.option("--tlog", type=click.Path(path_type=Path), help="Folder for a C2SP tlog-tiles log.")
-@click.option(
-    "-o", "--output", "form", type=click.Choice(["jsonl", "raw"]), default="jsonl", show_default=True
-)
+@options.output("jsonl", "raw")
 def export(
     query: str | None,
     data: Path,

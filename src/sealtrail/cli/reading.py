@@ -28,6 +28,8 @@ _COLUMNS: Final = (
     "url.path",
     "http.response.status_code",
 )
+_REQUEST: Final = ("http.request.method", "url.path", "http.response.status_code")
+_DETAIL: Final = ("message", "event.reason", "sealtrail.change", "error.type", "sealtrail.head.trail")
 _FOLLOW_SECONDS: Final = 0.2
 
 
@@ -142,9 +144,8 @@ def _print(rows: list[Row], form: str) -> None:
         others = sorted({name for row in rows for name in row.fields}.difference(_COLUMNS))
         print_csv([*_COLUMNS, *others], [row.fields for row in rows])
     elif form == "table":
-        cells = [[row.fields.get(name, "") for name in _COLUMNS] for row in rows]
-        heads = ["time", "trail", "index", "action", "outcome", "user", "client", "method", "path", "status"]
-        print_table(heads, cells, right=[2])
+        heads = ["time", "address", "action", "outcome", "user", "client", "request", "detail"]
+        print_table(heads, [_cells(row) for row in rows])
     else:
         _print_lines(rows, form)
 
@@ -161,16 +162,26 @@ def _print_lines(rows: Iterable[Row], form: str) -> None:
     out.flush()
 
 
-def _words(row: Row) -> list[str]:
+def _cells(row: Row) -> list[str]:
+    """What a person looks for first; -o jsonl has the rest."""
     fields = row.fields
-    words = [str(fields.get("@timestamp", "")), row.address]
-    names = ("event.action", "event.outcome", "user.id", "client.ip", "http.request.method", "url.path")
-    words += [
-        safe(fields[name], 80)
-        for name in (*names, "http.response.status_code", "rule.name")
-        if name in fields
+    request = [fields.get(name, "") for name in _REQUEST]
+    detail = next((fields[name] for name in _DETAIL if fields.get(name)), "")
+    user = fields.get("user.id") or fields.get("user.name") or fields.get("user.hash") or ""
+    return [
+        str(fields.get("@timestamp", "")),
+        row.address,
+        safe(fields.get("event.action", ""), 40),
+        safe(fields.get("event.outcome", "")),
+        safe(user, 24),
+        safe(fields.get("client.ip", "")),
+        safe(" ".join(str(part) for part in request if part), 60),
+        safe(detail, 80),
     ]
-    return words
+
+
+def _words(row: Row) -> list[str]:
+    return [cell for cell in _cells(row) if cell]
 
 
 def _stamp(time_us: int) -> str:

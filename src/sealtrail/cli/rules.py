@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from sealtrail.cli import options
 from sealtrail.cli.output import advise, print_json, print_table, safe
 
 
@@ -21,9 +22,7 @@ def rules() -> None:
 
 
 _paths = click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
-_form = click.option(
-    "-o", "--output", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+_form = options.output("table", "json")
 
 
 @rules.command("list")

@@ -21,6 +21,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -31,9 +32,10 @@ from sealtrail.collect.own import Voice, head_event
 from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import Seen
 from sealtrail.errors import BusyError, LedgerError, SealtrailError
-from sealtrail.event import TRAIL_OF, Batch, Entry, Fields, Position, Range, Receipt, kind_of
+from sealtrail.event import TRAIL_OF, TRAILS, Batch, Entry, Fields, Position, Range, Receipt, kind_of
 from sealtrail.event.entry import seal, stamp, suffix
 from sealtrail.ledger.log import Log
+from sealtrail.ledger.sign import open_key
 from sealtrail.settings import Settings
 
 _log = logging.getLogger("sealtrail.pipeline")
@@ -46,6 +48,17 @@ COMMIT_BYTES: Final = 4 * 1024 * 1024
 
 # How far the snapshot of the exactly-once table may lag: it bounds what a start has to read.
 SNAPSHOT_ENTRIES: Final = 100_000
+
+
+def open_trails(trails: Path, keys: Path, *, origin: str = "") -> dict[str, Log]:
+    """Every trail of a data folder, recovered. All or none: one that cannot be opened closes the others."""
+    with ExitStack() as opened:
+        logs = {}
+        for trail in TRAILS:
+            logs[trail] = Log.open(trails / trail, trail, open_key(keys, trail, origin=origin))
+            opened.callback(logs[trail].close)
+        opened.pop_all()
+    return logs
 
 
 class Submission(msgspec.Struct):

@@ -54,7 +54,8 @@ def plant(dice: random.Random) -> Planted:
 def spellings(secret: str) -> Iterable[bytes]:
     """The secret raw, JSON-escaped, percent-encoded once and twice, base64 at its three offsets."""
     once = quote(secret, safe="")
-    yield from {s.encode() for s in (secret, json.dumps(secret)[1:-1], once, quote(once, safe=""))}
+    escaped = {json.dumps(secret, ensure_ascii=choice)[1:-1] for choice in (True, False)}
+    yield from {text.encode() for text in (secret, *escaped, once, quote(once, safe=""))}
     data = secret.encode()
     for shift in range(3):
         text = base64.b64encode(b"\0" * shift + data)

@@ -230,8 +230,3 @@ def constants(
         "sealtrail.schema": SCHEMA_VERSION,
     }
     return b"," + encode({name: value for name, value in fields.items() if value})[1:-1]
-
-
-def head(event: Event, constant: bytes) -> bytes:
-    """An event's line up to its emitter and number. Raises for texts that UTF-8 cannot hold."""
-    return encode(event)[:-1] + constant

@@ -40,6 +40,21 @@ class Anchors:
         """Given keys of the log with this origin."""
         return tuple(key for key in self.keys if key.name == origin and key.type == ED25519)
 
+    def check_signature(self, report: TrailReport, origin: str, note: Note, file: str = "") -> None:
+        """Check a checkpoint of a log that comes without its key, by the keys that were given."""
+        signers = {(line.name, line.key_id) for line in note.signatures}
+        keys = self.keys_for(origin) or tuple(key for key in self.keys if (key.name, key.id) in signers)
+        if not keys:
+            report.unchecked(f"no key of {origin} was given: the signature was not checked")
+            return
+        report.key_source = "given"
+        try:
+            verify_note(note, keys)
+            if keys[0].name != origin:
+                report.problem(None, f"{keys[0].name} signed it, and it speaks of {origin}", file)
+        except TamperedError as error:
+            report.problem(None, error.what, file)
+
     def sizes(self, origin: str) -> list[int]:
         """Sizes of kept checkpoints of this origin."""
         return [kept.checkpoint.size for kept in self.kept if kept.checkpoint.origin == origin]

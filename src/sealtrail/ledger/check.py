@@ -177,7 +177,9 @@ def _sealed(task: Task, line: SealedLine) -> Found:
             where = _span(scan.base + at * TILE_WIDTH, TILE_WIDTH)
             scan.problem(scan.base + at * TILE_WIDTH, f"the hash of {where} is wrong", tile_name(task.volume))
     if not same and not found.problems:
-        scan.problem(scan.base, f"its size and SHA-256 are not those in {SEALED}: one of the two was changed", name)
+        scan.problem(
+            scan.base, f"its size and SHA-256 are not those in {SEALED}: one of the two was changed", name
+        )
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sealtrail.errors import LedgerError, SealtrailError, TamperedError
+from sealtrail.errors import LedgerError, SealtrailError
 from sealtrail.ledger.anchors import Anchors
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import read_file
@@ -18,7 +18,7 @@ from sealtrail.ledger.layout import (
     tile_path,
 )
 from sealtrail.ledger.merkle import HASH_BYTES, CompactRange, climb, leaf_hashes
-from sealtrail.ledger.note import MAX_NOTE_BYTES, base64_text, verify_note
+from sealtrail.ledger.note import MAX_NOTE_BYTES, base64_text
 from sealtrail.ledger.report import TrailReport
 
 _MAX_BUNDLE: Final = TILE_WIDTH * (MAX_ENTRY_BYTES + 2)
@@ -38,14 +38,7 @@ def check_tiles(folder: Path, anchors: Anchors) -> TrailReport:
     report.trail = report.origin = checkpoint.origin
     report.size, report.root, report.checkpoints = checkpoint.size, base64_text(checkpoint.root), 1
     keys = anchors.keys_for(checkpoint.origin)
-    try:
-        if keys:
-            report.key_source = "given"
-            verify_note(note, keys)
-        else:
-            report.unchecked(f"no key of {checkpoint.origin} was given: the signature was not checked")
-    except TamperedError as error:
-        report.problem(None, error.what, CHECKPOINT)
+    anchors.check_signature(report, checkpoint.origin, note, CHECKPOINT)
     reading = _Tiles(folder, checkpoint, report, set(anchors.sizes(checkpoint.origin)))
     reading.run()
     anchors.judge(report, keys, reading.roots.get, note)

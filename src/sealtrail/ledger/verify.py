@@ -42,7 +42,7 @@ from sealtrail.ledger.layout import (
     VOLUME_ENTRIES,
 )
 from sealtrail.ledger.merkle import leaf_hash
-from sealtrail.ledger.note import MAX_NOTE_BYTES, VerifyKey, base64_text, verify_note
+from sealtrail.ledger.note import MAX_NOTE_BYTES, VerifyKey, base64_text
 from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.proof import TlogProof, check_inclusion
 from sealtrail.ledger.report import Report, TrailReport
@@ -255,12 +255,8 @@ def _check_proof(path: Path, anchors: Anchors, entry: bytes | None) -> Report:
     report = TrailReport(checkpoint.origin, origin=checkpoint.origin, size=checkpoint.size, checkpoints=1)
     report.root = base64_text(checkpoint.root)
     keys = anchors.keys_for(checkpoint.origin)
+    anchors.check_signature(report, checkpoint.origin, note)
     try:
-        if keys:
-            report.key_source = "given"
-            verify_note(note, keys)
-        else:
-            report.unchecked(f"no key of {checkpoint.origin} was given: the signature was not checked")
         if entry is None:
             report.unchecked("the entry was not given: only the signature could be checked")
         else:

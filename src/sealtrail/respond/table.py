@@ -75,9 +75,10 @@ class Table:
         until = _seconds(fields.get("sealtrail.block.until"))
         if action == REFUSED or until is None or not address:
             return True
+        since = _seconds(fields.get("@timestamp")) or 0.0
         self._active[address] = Active(
             address=address,
-            since=_seconds(fields.get("@timestamp")) or 0.0,
+            since=since,
             until=until,
             id=str(fields.get("event.id", "")),
             cause=cause,
@@ -89,7 +90,6 @@ class Table:
             del self._active[min(self._active, key=lambda a: self._active[a].until)]
         if cause and not known:
             before = self._offenders.pop(address, None)
-            since = self._active[address].since
             times = before.times + 1 if before and since - before.until < MEMORY_SECONDS else 1
             self._offenders[address] = Offender(times, until)
             while len(self._offenders) > MAX_OFFENDERS:

@@ -31,7 +31,7 @@ def details(
     return result, tuple(dict.fromkeys(found[:_MAX_NOTES]))
 
 
-def _named(  # noqa: PLR0917 - the walk's own state, handed down
+def _named(
     name: str, item: Any, path: str, policy: Policy, found: list[str], keep: Collection[str] = ()
 ) -> Any:
     rule = secret_name(name)

@@ -18,16 +18,14 @@ from typing import Any, Final, Protocol, Self
 from sealtrail.collect.inbox import Act, Inbox
 from sealtrail.collect.intake import check_line
 from sealtrail.collect.own import CUT, STARTED, STOPPED
-from sealtrail.collect.pipeline import Line, Pipeline
+from sealtrail.collect.pipeline import Line, Pipeline, open_trails
 from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import Seen
 from sealtrail.collect.spools import SpoolFollower
 from sealtrail.errors import SealtrailError, UsageError
-from sealtrail.event import TRAILS, Batch, Receipt
+from sealtrail.event import Batch, Receipt
 from sealtrail.follow import Follower, Hub
-from sealtrail.ledger.log import Log
 from sealtrail.ledger.reader import LedgerReader
-from sealtrail.ledger.sign import open_key
 from sealtrail.serve.folder import Folder, WriterLock, free_space
 from sealtrail.serve.guarding import Guard
 from sealtrail.serve.housekeeping import Housekeeping
@@ -89,7 +87,9 @@ class Collector:
         folder.create()
         self.settings: Settings = load(folder.root)
         self._stack.enter_context(WriterLock(folder))
-        self.logs = {trail: self._open_log(trail) for trail in TRAILS}
+        self.logs = open_trails(folder.trails, folder.keys, origin=self.settings.ledger.origin)
+        for log in self.logs.values():
+            self._stack.callback(log.close)
         self.ledger = LedgerReader(folder.root, durable=self._durable)
         self._stack.callback(self.ledger.close)
         self.rejects = Rejects(folder.rejects)
@@ -128,12 +128,6 @@ class Collector:
         ]
         self.housekeeping = Housekeeping(self)
         self.inbox = Inbox(folder.inbox, self._carry_out)
-
-    def _open_log(self, trail: str) -> Log:
-        key = open_key(self.folder.keys, trail, origin=self.settings.ledger.origin)
-        log = Log.open(self.folder.trails / trail, trail, key)
-        self._stack.callback(log.close)
-        return log
 
     def _publish(self, batch: Batch) -> None:
         self.hub.publish(batch)

@@ -174,15 +174,20 @@ class ColumnarStore:
     # --- upkeep
 
     def maintain(self, now: float) -> bool:
-        """Housekeeping; `now` in seconds since 1970. True where more is to be done at once. Raises OSError.
+        """Housekeeping; `now` in seconds since 1970. True where more is to be done at once.
 
-        Call it every second or so, from any thread.
+        Call it every second or so, from any thread. A disk that refuses is told by `trouble`, not raised:
+        nothing is lost by trying again later.
         """
         if not self._writable:
             return False
-        self._close_by_age(now)
-        merged = self._merge_once()
-        self._delete_retired(now)
+        try:
+            self._close_by_age(now)
+            merged = self._merge_once()
+            self._delete_retired(now)
+        except OSError as error:
+            self._refused(error)
+            return False
         return merged
 
     def refresh(self) -> bool:
@@ -241,8 +246,11 @@ class ColumnarStore:
         try:
             self._close_segment()
         except OSError as error:
-            self.trouble = f"the index cannot write a segment: {error.strerror}"
-            _log.warning("%s", self.trouble)
+            self._refused(error)
+
+    def _refused(self, error: OSError) -> None:
+        self.trouble = f"the index cannot write a segment: {error.strerror}"
+        _log.warning("%s", self.trouble)
 
     def _close_segment(self) -> None:
         state, live, position = self._snapshot

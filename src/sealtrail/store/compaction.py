@@ -24,7 +24,8 @@ from sealtrail.store.query.sql import quoted
 FAN_IN: Final = 8
 """Segments of one size that are merged into one of the next: each row is rewritten log8(rows) times."""
 
-_KEY: Final = ", ".join(map(quoted, (TIME, TRAIL, INDEX)))
+_TIME, _TRAIL, _INDEX = map(quoted, (TIME, TRAIL, INDEX))
+_KEY: Final = f"{_TIME}, {_TRAIL}, {_INDEX}"
 
 
 def plan(known: Sequence[Segment], target_rows: int) -> list[Segment]:
@@ -76,11 +77,15 @@ def _slices(
     ).fetchall()
     for low, high in zip([None, *cuts], [*cuts, None], strict=True):
         condition, parameters = counts, list(bound)
-        for edge, sign, beyond in ((low, ">=", ">"), (high, "<=", "<=")):
+        for edge, sign, last in ((low, ">", ">"), (high, "<", "<=")):
             if edge is not None:
-                # The time alone lets whole row groups be passed over; the row of three is what decides.
-                condition += f" AND {TIME} {sign} ? AND ({_KEY}) {beyond} (?, ?, ?)"
-                parameters += [edge[0], *edge]
+                # The time alone lets whole row groups be passed over; then trail and index break the tie.
+                # (DuckDB makes BETWEEN of two comparisons of rows, then refuses it: so it is written out.)
+                condition += (
+                    f" AND {_TIME} {sign}= ? AND ({_TIME} {sign} ? OR {_TRAIL} {sign} ? "
+                    f"OR ({_TRAIL} = ? AND {_INDEX} {last} ?))"
+                )
+                parameters += [edge[0], edge[0], edge[1], edge[1], edge[2]]
         rows = cursor.sql(
             f"SELECT * FROM read_parquet(?) WHERE {condition} ORDER BY {_KEY}", params=[files, *parameters]
         ).to_arrow_table()

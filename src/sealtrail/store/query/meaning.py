@@ -278,6 +278,10 @@ def address_key(text: str) -> bytes | None:
 
     IPv4 and IPv4-mapped IPv6 are the same address: a dual-stack socket calls 10.0.0.1 ::ffff:10.0.0.1.
     """
+    quad = _QUAD.fullmatch(text)
+    if quad is not None:
+        # Nearly all that is ever indexed, at a quarter of the price.
+        return _MAPPED + bytes(map(int, quad.groups()))
     network = network_of(text)
     return None if network is None else network[0]
 
@@ -296,6 +300,8 @@ def network_of(text: str) -> tuple[bytes, bytes] | None:
     return (first, last) if len(first) == 16 else (_MAPPED + first, _MAPPED + last)
 
 
+_BYTE: Final = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_QUAD: Final = re.compile(r"\.".join([_BYTE] * 4), re.ASCII)
 _MAPPED: Final = bytes(10) + b"\xff\xff"
 
 
