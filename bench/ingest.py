@@ -11,6 +11,7 @@ Microseconds depend on the machine and on what else it does; ratios within one r
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import os
 import random
@@ -20,7 +21,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,7 +132,7 @@ class Taken:
     def __init__(self) -> None:
         self.rounds: dict[str, list[float]] = {}
 
-    @contextmanager
+    @contextlib.contextmanager
     def stage(self, name: str, clock: Callable[[], float] = time.process_time) -> Iterator[None]:
         start = clock()
         yield
@@ -282,6 +282,11 @@ class Server:
 
     def health(self) -> dict[str, Any]:
         connection = self.connect()
+        for _ in range(100):  # it says where it listens a moment before it does
+            with contextlib.suppress(ConnectionRefusedError):
+                connection.connect()
+                break
+            time.sleep(0.05)
         connection.request("GET", "/readyz", headers={"Authorization": f"Bearer {self._read}"})
         found: dict[str, Any] = msgspec.json.decode(connection.getresponse().read())
         connection.close()
@@ -331,7 +336,7 @@ def whole(lines: list[bytes], folder: Path, *, over_http: bool) -> Figures:
 
 
 def _spill(lines: list[bytes], spool: Path) -> None:
-    """What applications that are gone left behind: full segments, each under its name only once it is whole."""
+    """What applications that are gone left behind. A segment gets its name once it is whole."""
     emitters: dict[bytes, list[bytes]] = {}
     for line in lines:
         emitters.setdefault(line.rpartition(b'"sealtrail.emitter":"')[2][:32], []).append(line)
@@ -357,7 +362,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         cpu, wait = floor(lines, folder)
-        print_stages(stages(lines, folder), size)
+        print_stages(stages(lines, folder))
         print(f"{'floor: append and fdatasync alone':44s} {cpu:8.2f}  ({wait:.2f} with waiting)")
         if given.stages_only:
             return
@@ -368,14 +373,11 @@ def main(arguments: Iterable[str] | None = None) -> None:
                 f"{title:26s} {done.per_core:9,.0f} events a core-second, {1e6 / done.per_core / cpu:5.1f} x "
                 f"the floor; acknowledged at {done.acknowledged:,.0f} a second"
             )
-            print(
-                f"{'  on disk, bytes an event':26s} ledger {done.ledger:.0f} of {size:.0f} (a part of it sealed), "
-                f"index {done.index:.0f}"
-            )
+            print(f"{'  on disk, bytes an event':26s} ledger {done.ledger:.0f}, index {done.index:.0f}")
     print("Microseconds hold for this machine and this moment; compare ratios within one run.")
 
 
-def print_stages(taken: Taken, size: float) -> None:
+def print_stages(taken: Taken) -> None:
     total = sum(taken.each(name, ROUND) for name in PARTS)
     parse = taken.each(PARSE, ROUND)
     print(f"{'stage':44s} {'us/event':>8s} {'share':>7s} {'x parse':>8s}")

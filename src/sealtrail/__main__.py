@@ -1,5 +1,5 @@
 """`python -m sealtrail`: the command, where the script is not on the path."""
 
-from sealtrail.cli.main import main
+from sealtrail.cli import run
 
-main()
+run()

@@ -67,7 +67,6 @@ CODES: dict[str, str] = {
     "ledger.key": "a signing key is missing, unreadable or too widely readable",
     "ledger.io": "the disk refused a write or a sync; what was not acknowledged may be lost",
     "ledger.entry": "an entry is empty or larger than 65,535 bytes",
-    "ledger.not-anchored": "nothing outside the folder vouches for what is being checked",
     "ledger.format": "a note, checkpoint, proof or file of the ledger does not have the form it must have",
     "ledger.tampered": "bytes on disk contradict a signed checkpoint",
 }

@@ -374,19 +374,25 @@ def test_public_rules_find_what_a_plain_reading_of_them_finds(corpora: Path) -> 
     data = corpora / "data"
     ruleset = load([data / "sigma_web"], pack=False)
     lines = (data / "apache_logs.log").read_text(errors="replace").splitlines()
-    events = [event for line in lines[::100] if (event := _request(line)) is not None]
-    events += [_attack(line) for line in (data / "crs_requests.jsonl").read_text().splitlines()[::3]]
-    hits: Counter[str] = Counter()
-    wrong = []
-    for rule in ruleset.rules:
-        test, oracle = matcher(rule.condition), Oracle(Path(rule.head.file).read_text())
-        for event in events:
-            found = test(event)
-            hits[rule.head.title] += found
-            if found != oracle(event):
-                wrong.append((rule.head.file, event))
+    events = [event for line in lines[::5] if (event := _request(line)) is not None]
+    events += [_attack(line) for line in (data / "crs_requests.jsonl").read_text().splitlines()]
+    tests = [compile_node(rule.condition) for rule in ruleset.rules]
+    found = [{n for n, test in enumerate(tests) if test(view)} for view in map(View, events)]
+    # The oracle is slow: it judges some events of every kind that was found, and a sample of all others.
+    seen: Counter[frozenset[int]] = Counter()
+    chosen = []
+    for number, (event, hits) in enumerate(zip(events, found, strict=True)):
+        seen[frozenset(hits)] += 1
+        if number % 40 == 0 or (hits and seen[frozenset(hits)] <= 4):
+            chosen.append((event, hits))
+    oracles = [Oracle(Path(rule.head.file).read_text()) for rule in ruleset.rules]
+    wrong = [
+        (event, hits)
+        for event, hits in chosen
+        if {n for n, oracle in enumerate(oracles) if oracle(event)} != hits
+    ]
     assert wrong == []
-    assert sum(count > 0 for count in hits.values()) >= 9, hits
+    assert len(set().union(*found)) >= 12
 
 
 class Maker:

@@ -55,7 +55,7 @@ def test_every_rule_of_the_pack_has_samples_of_both_kinds() -> None:
         ("{events: [{times: 3, fields: {event.action: x, user.id: 'u{n}'}}], alerts: 0}", 0, 0),
         ("{events: [{times: 3, every: 31s, fields: {event.action: x, user.id: u}}], alerts: 0}", 0, 0),
         (
-            "{events: [{times: 2, fields: &x {event.action: x, user.id: u}}, {after: 2m, fields: *x}],alerts: 0}",
+            "{events: [{times: 2, fields: &x {event.action: x, user.id: u}}, {after: 2m, fields: *x}], alerts: 0}",  # noqa: E501
             0,
             0,
         ),

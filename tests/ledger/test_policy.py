@@ -5,9 +5,12 @@ import struct
 import pytest
 
 from sealtrail.errors import LedgerError
+from sealtrail.ledger.export import export_tlog
 from sealtrail.ledger.note import COSIGNATURE_V1, Note, Signature, VerifyKey, cosigned_bytes, sign_note
 from sealtrail.ledger.policy import Policy
-from sealtrail.ledger.sign import TrailKey
+from sealtrail.ledger.reader import LedgerReader
+from sealtrail.ledger.sign import TrailKey, read_vkey
+from sealtrail.ledger.verify import verify
 
 LOG = TrailKey("a.example/x/audit", b"0" * 32)
 WITNESSES = [TrailKey(f"w{n}.example/w", bytes([n]) * 32) for n in range(3)]
@@ -83,16 +86,15 @@ def test_a_policy_that_cannot_be_is_refused(line):
     assert caught.value.code == "ledger.format"
 
 
-def test_a_witness_anchors_a_log_and_its_absence_is_not_skipped(installation):
-    installation.write("audit", 3)
-    installation.sign()
-    path = installation.folder() / "checkpoint"
-    installation.trails = ("audit",)
-    policy = Policy.from_text(f"witness w0 {KEYS[0].text}\nquorum w0\n")
-    from sealtrail.ledger.verify import verify
-
-    without = verify(installation.folder(), policy=policy, workers=1, volume_entries=1024)
+def test_a_witness_anchors_a_log_and_its_absence_is_not_skipped(grown, tmp_path):
+    reader = LedgerReader(grown.data, volume_entries=1024)
+    export_tlog(reader, "audit", tmp_path / "out")
+    reader.close()
+    log = read_vkey(grown.data / "keys" / "audit.vkey")
+    policy = Policy.from_text(f"log {log.text}\nwitness w0 {KEYS[0].text}\nquorum w0\n")
+    without = verify(tmp_path / "out", policy=policy, workers=1)
     assert (without.verdict, without.anchored) == ("unchecked", False)
+    path = tmp_path / "out" / "checkpoint"
     path.write_bytes(cosigned(Note.from_bytes(path.read_bytes()), 0).data)
-    report = verify(installation.folder(), policy=policy, workers=1, volume_entries=1024)
+    report = verify(tmp_path / "out", policy=policy, workers=1)
     assert (report.verdict, report.anchored) == ("intact", True)

@@ -59,12 +59,11 @@ def test_an_unsigned_record_explains_nothing(grown):
 
 
 def test_a_producer_cannot_explain_a_gap(grown):
-    grown.logs["audit"].append(
-        [
-            b'{"sealtrail.kind":"audit","event.action":"sealtrail.prune","sealtrail.range.trail":"access",'
-            b'"sealtrail.range.end":1024,"event.ingested":"2026-11-24T09:00:00.000000Z","sealtrail.source":"x"}'
-        ]
+    forged = (
+        b'{"sealtrail.kind":"audit","event.action":"sealtrail.prune","sealtrail.range.trail":"access",'
+        b'"sealtrail.range.end":1024,"event.ingested":"2026-11-24T09:00:00.000000Z","sealtrail.source":"x"}'
     )
+    grown.logs["audit"].append([forged])
     grown.logs["audit"].sync()
     grown.sign()
     prune_volumes(grown.folder("access"), 1024, volume_entries=1024)

@@ -15,7 +15,7 @@ from typing import Final
 
 from sealtrail.spool.layout import BLOCKS_FILE, BLOCKS_MAX_BYTES, BLOCKS_STALE_SECONDS, Block, BlockList
 
-LOOK_SECONDS: Final = 0.25
+LOOK_SECONDS: Final = 0.25  # between two looks at the block list: a block is felt within this time
 _V6_HOST_BITS: Final = 64
 
 

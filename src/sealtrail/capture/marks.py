@@ -8,9 +8,9 @@ from sealtrail import scrub
 from sealtrail.event import hostile
 from sealtrail.event.model import Event
 
-MAX_KEYWORD: Final = 256
-MAX_TEXT: Final = 1024
-MAX_LIST: Final = 32
+MAX_KEYWORD: Final = 256  # characters of a name or id; what is cut is named in sealtrail.truncated
+MAX_TEXT: Final = 1024  # characters of free text such as a header
+MAX_LIST: Final = 32  # items of a list of labels or roles
 _MAX_MARKS: Final = 32
 
 # A name may well be an e-mail address; who acted on what is the point of a record.

@@ -1,1 +1,22 @@
 """The command line: one module a command group, no logic of its own."""
+
+from __future__ import annotations
+
+import sys
+
+from sealtrail.errors import UsageError
+
+
+def run() -> None:
+    """The `sealtrail` script. The application's side installs it as well, without what it needs."""
+    try:
+        from sealtrail.cli.main import main
+    except ImportError as error:
+        missing = UsageError(
+            "usage.extra",
+            f"the command needs {error.name}, which is not installed",
+            hint="This is the application's side alone. Install the collector with the `server` extra.",
+        )
+        print(f"sealtrail: {missing}", file=sys.stderr)  # noqa: T201 - click is what is missing
+        sys.exit(missing.exit_code)
+    main()

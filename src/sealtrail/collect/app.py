@@ -38,7 +38,7 @@ from sealtrail.settings import IntakeSettings
 Search = Callable[[str, str, str, int], list[dict[str, Any]]]
 """query, since, until, limit -> rows with `sealtrail.trail` and `sealtrail.index`."""
 
-MAX_SEARCH_ROWS: Final = 10_000
+MAX_SEARCH_ROWS: Final = 10_000  # of one answer: what a browser and a pipe still take at once
 
 # Nothing of an answer may be kept by a proxy, sniffed into another type or framed.
 _HEADERS: Final = {

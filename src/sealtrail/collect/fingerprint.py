@@ -23,7 +23,7 @@ import msgspec
 from sealtrail.collect.content import Stream
 from sealtrail.follow.state import save_json
 
-HEAD_BYTES: Final = 1024
+HEAD_BYTES: Final = 1024  # of a file: enough that two logs do not begin alike
 
 _CHUNK: Final = 256 * 1024
 _NAME: Final = re.compile(r"(\d{1,4})-([0-9a-f]{32})-(\d{1,6})\.json")

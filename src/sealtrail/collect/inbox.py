@@ -23,7 +23,7 @@ _log = logging.getLogger("sealtrail.inbox")
 
 REQUEST: Final = ".request"
 ANSWER: Final = ".answer"
-LOOK_SECONDS: Final = 0.05
+LOOK_SECONDS: Final = 0.05  # between two looks for an answer: somebody waits for it
 
 Act = dict[str, Any]
 """A request has `act` and the act's own fields; an answer has what the act returns, or `error`."""

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sealtrail.collect.content import Stream
 from sealtrail.event.limits import MAX_LINE_BYTES
 
-CHUNK_BYTES: Final = 256 * 1024
+CHUNK_BYTES: Final = 256 * 1024  # read at once from a file
 
 # Of a line that is too long to be an event: what the quarantine shows of it.
 KEPT_BYTES: Final = 4096

@@ -22,7 +22,7 @@ from sealtrail.errors import BusyError, EventError
 from sealtrail.event.codec import encode
 from sealtrail.event.entry import stamp
 
-TOTAL_BYTES: Final = 64 * 1024 * 1024
+TOTAL_BYTES: Final = 64 * 1024 * 1024  # of all rejects together: the oldest file goes first, counted
 
 # One source may not push out the others' rejects: of one day it keeps at most this, then only counts.
 FILE_BYTES: Final = TOTAL_BYTES // 8

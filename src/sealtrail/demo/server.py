@@ -14,7 +14,7 @@ from typing import Final, Self
 from sealtrail.demo.client import Client
 from sealtrail.errors import SealtrailError, UsageError
 
-START_SECONDS: Final = 20.0
+START_SECONDS: Final = 20.0  # for the sample server to answer, on a slow machine
 
 
 class ShopServer:

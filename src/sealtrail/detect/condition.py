@@ -13,8 +13,8 @@ from typing import Final
 from sealtrail.detect.tree import Node, Not, both, either
 
 _TOKEN: Final = re.compile(r"\s*([()]|[\w*-]+)", re.ASCII)
-MAX_TOKENS: Final = 2_000
-MAX_DEPTH: Final = 50
+MAX_TOKENS: Final = 2_000  # of one condition: the longest public one has a tenth of it
+MAX_DEPTH: Final = 50  # of brackets: the parser recurses
 
 
 class ConditionError(ValueError):

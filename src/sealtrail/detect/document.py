@@ -13,7 +13,7 @@ from sealtrail.errors import RuleError
 
 MAX_RULE_BYTES: Final = 1024 * 1024  # of one file: the largest public ruleset file has 60 kB
 MAX_NODES: Final = 100_000  # aliases count each time they are used, so a bomb of aliases ends here
-MAX_DEPTH: Final = 40
+MAX_DEPTH: Final = 40  # of nesting: readers recurse
 
 Path = tuple[str | int, ...]
 """Keys and places that lead to a value in a document."""

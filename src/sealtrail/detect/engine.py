@@ -35,7 +35,7 @@ SKIPPED_KINDS: Final = frozenset({"alert", "system"})  # or an alert about an al
 SAVE_SECONDS: Final = 1.0  # an older position than needed costs a replay, never an alert
 SLOW_SECONDS: Final = 1.0  # of one regular expression on one event
 MAX_RAISED: Final = 50_000  # alerts one rule remembers to have raised
-MAX_SHAPES: Final = 4096
+MAX_SHAPES: Final = 4096  # producers can invent shapes; then the table starts over
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -108,7 +108,7 @@ def volume_level(entries: int) -> int:
 
 FRAME_MAGIC: Final = b"STF1"
 _HEADER: Final = struct.Struct(">4sIIQI")
-HEADER_BYTES: Final = _HEADER.size
+HEADER_BYTES: Final = _HEADER.size  # of a commit frame; part of the format
 _CRC_BYTES: Final = 4
 
 # The first bytes of each entry's leaf hash stand behind the payload. The checksum tells that a frame was
@@ -229,8 +229,8 @@ _SEEKABLE: Final = 0x8F92EAB1
 _SEEK_HEAD: Final = struct.Struct("<II")
 _SEEK_ROW: Final = struct.Struct("<II")
 _SEEK_FOOT: Final = struct.Struct("<IBI")
-SEEK_FOOT_BYTES: Final = _SEEK_FOOT.size
-MAX_SEEK_FRAMES: Final = VOLUME_ENTRIES // TILE_WIDTH
+SEEK_FOOT_BYTES: Final = _SEEK_FOOT.size  # of zstd's seek table; part of the format
+MAX_SEEK_FRAMES: Final = VOLUME_ENTRIES // TILE_WIDTH  # of one volume: a frame never holds less than a tile
 
 
 def seek_table(frames: Sequence[tuple[int, int]]) -> bytes:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-HASH_BYTES: Final = 32
+HASH_BYTES: Final = 32  # SHA-256
 
 EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 

@@ -96,6 +96,10 @@ class VolumeFile:
     def frames(self) -> int:
         return len(self._places)
 
+    def places(self) -> list[tuple[int, int, int]]:
+        """(offset, packed, unpacked) of every frame."""
+        return self._places
+
     def unpack(self, number: int) -> bytes:
         """The bundle records of one frame. Raises LedgerError (ledger.format) for a damaged frame."""
         offset, packed, unpacked = self._places[number]

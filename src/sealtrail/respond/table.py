@@ -14,9 +14,9 @@ BLOCK: Final = "sealtrail.block"
 UNBLOCK: Final = "sealtrail.unblock"
 REFUSED: Final = "sealtrail.block.refused"
 
-MAX_ACTIVE: Final = 50_000
-MAX_OFFENDERS: Final = 50_000
-MAX_CAUSES: Final = 50_000
+MAX_ACTIVE: Final = 50_000  # blocks at one time: applications read the whole list
+MAX_OFFENDERS: Final = 50_000  # addresses whose earlier blocks are remembered
+MAX_CAUSES: Final = 50_000  # alerts that are remembered to have been acted upon
 MEMORY_SECONDS: Final = 86_400.0  # who was quiet for a day begins at the first step again
 
 

@@ -23,7 +23,7 @@ from sealtrail.settings import ResponseSettings
 
 _log = logging.getLogger("sealtrail.guard")
 
-TICK_SECONDS: Final = 1.0
+TICK_SECONDS: Final = 1.0  # between two looks at what has expired
 
 
 class Guard:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("sealtrail.housekeeping")
 
-EVERY_SECONDS: Final = 1.0
-RETENTION_SECONDS: Final = 3600.0
+EVERY_SECONDS: Final = 1.0  # between two rounds: disk, segments, checkpoints
+RETENTION_SECONDS: Final = 3600.0  # between two looks for volumes that are old enough to go
 
 
 class Housekeeping:

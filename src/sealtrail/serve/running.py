@@ -18,8 +18,8 @@ from sealtrail.errors import UsageError
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.writing import Collector
 
-GRACE_SECONDS: Final = 10
-WATCH_SECONDS: Final = 0.5
+GRACE_SECONDS: Final = 10  # for requests under way when the server stops
+WATCH_SECONDS: Final = 0.5  # between two looks whether a part has failed
 
 
 class Served:

@@ -35,6 +35,7 @@ from sealtrail.store.columnar import ColumnarStore
 
 _log = logging.getLogger("sealtrail.serve")
 
+# For followers to catch up when the collector stops; they go on from there at the next start.
 DRAIN_SECONDS: Final = 10.0
 
 

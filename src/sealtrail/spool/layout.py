@@ -34,6 +34,7 @@ BLOCKS_FILE: Final = "blocks.json"
 BLOCKS_VERSION: Final = 1
 BLOCKS_REFRESH_SECONDS: Final = 10.0  # written again at least this often, also when nothing changed
 BLOCKS_STALE_SECONDS: Final = 30.0  # older than this: the collector is gone, so nobody is blocked
+# Of the block list: a larger file was not written by the collector.
 BLOCKS_MAX_BYTES: Final = 16 * 1024 * 1024
 
 PSEUDONYM_KEY_FILE: Final = "pseudonym.key"

@@ -29,9 +29,9 @@ from sealtrail.store.query.sql import REST_TEXT, elements, quoted
 from sealtrail.store.query.times import stamp
 from sealtrail.store.snapshot import Snapshot
 
-MAX_HITS: Final = 10_000
-MAX_VALUES: Final = 10_000
-MAX_PERIODS: Final = 10_000
+MAX_HITS: Final = 10_000  # of one search: rows are held in memory
+MAX_VALUES: Final = 10_000  # of one count by field
+MAX_PERIODS: Final = 10_000  # of one count by time
 
 _FIRST_ROWS: Final = 100_000  # looked through before older segments are
 _MORE: Final = 8

@@ -16,7 +16,7 @@ from sealtrail.errors import QueryError, UsageError
 MEMORY_MEGABYTES: Final = 512
 """What all queries together may use; one that needs more is refused, not spilled to disk."""
 
-MAX_THREADS: Final = 4
+MAX_THREADS: Final = 4  # for queries; the rest of the machine is for the writer
 
 
 class Engine:

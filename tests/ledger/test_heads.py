@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from sealtrail.event.codec import canonical
+from sealtrail.event.entry import seal, suffix
+from sealtrail.ledger.heads import Head, Prune, head_in, prune_in
+from sealtrail.ledger.note import base64_text
+
+HEAD = {
+    "sealtrail.kind": "system",
+    "event.action": "sealtrail.head",
+    "sealtrail.head.trail": "access",
+    "sealtrail.head.size": 7,
+    "sealtrail.head.root": base64_text(bytes(32)),
+}
+PRUNE = {
+    "sealtrail.kind": "system",
+    "event.action": "sealtrail.prune",
+    "sealtrail.range.trail": "access",
+    "sealtrail.range.end": 1024,
+}
+MOMENT = "2026-11-24T08:00:00.000000Z"
+
+
+def entry(fields: dict[str, object]) -> bytes:
+    return seal(canonical(fields), suffix(MOMENT, "collector"))
+
+
+def test_a_head_and_a_prune_are_recognised():
+    assert head_in(5, entry(HEAD)) == Head(5, MOMENT, "access", 7, bytes(32))
+    assert prune_in(6, entry(PRUNE)) == Prune(6, "access", 1024)
+    assert head_in(5, entry(PRUNE)) is None
+    assert prune_in(6, entry(HEAD)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sealtrail.kind": "audit"},
+        {"event.action": "other", "message": "sealtrail.head"},
+        {"sealtrail.head.size": -1},
+        {"sealtrail.head.size": "7"},
+        {"sealtrail.head.size": True},
+        {"sealtrail.head.trail": 3},
+        {"sealtrail.head.root": "AAAA"},
+        {"sealtrail.head.root": None},
+    ],
+)
+def test_what_only_looks_like_a_head_is_none(change):
+    assert head_in(0, entry({**HEAD, **change})) is None
+
+
+@pytest.mark.parametrize("data", [b"", b'"sealtrail.head"', b'{"x":"sealtrail.head"', b'["sealtrail.head"]'])
+def test_bytes_that_are_no_event_are_none(data):
+    assert head_in(0, data) is None
+    assert prune_in(0, data.replace(b"head", b"prune")) is None
