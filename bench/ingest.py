@@ -34,8 +34,9 @@ from sealtrail.collect.seen import Seen
 from sealtrail.detect.engine import Engine
 from sealtrail.detect.library import load
 from sealtrail.event import Batch, Entry, Fields
+from sealtrail.event.codec import encode
 from sealtrail.event.entry import seal, stamp, suffix
-from sealtrail.event.model import Authentication, Event, Request, constants, head
+from sealtrail.event.model import Authentication, Event, Request, constants
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.log import Log
 from sealtrail.ledger.sign import open_key
@@ -113,7 +114,7 @@ def events(count: int, emitters: int = 4) -> list[bytes]:
     for number in range(count):
         moment = begin + timedelta(milliseconds=number, microseconds=1)
         emitter, seq = names[number % emitters], number // emitters
-        line = head(make(rng, moment), PROCESS)
+        line = encode(make(rng, moment))[:-1] + PROCESS
         lines.append(b'%b,"sealtrail.emitter":"%b","sealtrail.seq":%d}' % (line, emitter, seq))
     return lines
 

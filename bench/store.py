@@ -84,6 +84,7 @@ def milliseconds(ask: Callable[[], Any], repeats: int = 5) -> float:
 
 
 def main(events: int = 200_000) -> None:
+    from sealtrail.store import manifest
     from sealtrail.store.columnar import ColumnarStore, Limits
     from sealtrail.store.query import parse
 
@@ -101,7 +102,7 @@ def main(events: int = 200_000) -> None:
         while store.maintain(0.0):
             pass
         print(f"merging  {time.process_time() - start:10.2f} s")
-        size = sum(path.stat().st_size for path in (Path(folder) / "store").iterdir())
+        size = sum(segment.bytes for segment in manifest.load(Path(folder) / "store").segments)
         print(f"disk     {size / events:10.0f} bytes an event")
         half = START + events * STEP // 2
         needle = parse(f"http.request.id:{last['http.request.id']}")

@@ -105,7 +105,7 @@ def test_a_batch_can_reach_both_trails_and_followers_see_it_as_one(tmp_path: Pat
         assert len({e.fields["event.ingested"] for e in batch.entries}) == 1
 
 
-def test_a_repeated_line_is_a_duplicate_also_within_one_submission_and_after_a_restart(tmp_path: Path) -> None:
+def test_a_repeated_line_is_a_duplicate_within_a_submission_and_after_a_restart(tmp_path: Path) -> None:
     with house(tmp_path) as built:
         assert built.pipeline.submit("spool", [line(0), line(0)]).result(5).duplicates == 1
     with house(tmp_path) as built:
@@ -236,7 +236,7 @@ def test_many_producers_at_once_share_commits_and_none_is_lost(tmp_path: Path) -
             thread.start()
         for thread in threads:
             thread.join()
-        for future in list(futures):
+        for future in tuple(futures):
             future.result(10)
         requests = [e for e in entries(built, "access") if e["sealtrail.kind"] == "request"]
         assert len({e["event.id"] for e in requests}) == len(requests) == 400

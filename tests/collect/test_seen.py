@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given
@@ -18,7 +19,7 @@ def test_intervals_hold_exactly_what_was_added_in_any_order(numbers: list[int]) 
     assert {n for n in range(-1, 45) if n in intervals} == set(numbers)
     ranges = intervals.ranges()
     assert all(a < b for a, b in ranges)
-    assert all(left[1] < right[0] for left, right in zip(ranges, ranges[1:], strict=False))
+    assert all(left[1] < right[0] for left, right in pairwise(ranges))
     missing = {n for n in range(max(numbers, default=0)) if n not in set(numbers)}
     assert {n for a, b in intervals.gaps() for n in range(a, b)} == missing
 

@@ -46,7 +46,7 @@ commits = st.lists(st.lists(st.sampled_from(["access", "audit"]), min_size=1, ma
 
 
 @given(commits, st.integers(1, 7))
-def test_batches_of_any_size_replay_every_entry_once_in_commit_order(history: list[list[str]], limit: int) -> None:
+def test_batches_of_any_size_replay_every_entry_once_in_order(history: list[list[str]], limit: int) -> None:
     shelf, expected = shelf_of(history)
     at: Position = {}
     seen: list[tuple[str, int]] = []

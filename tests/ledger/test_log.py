@@ -7,7 +7,7 @@ import pytest
 
 from sealtrail.errors import LedgerError, TamperedError, UsageError
 from sealtrail.ledger.files import Disk
-from sealtrail.ledger.layout import MAX_PAYLOAD_BYTES
+from sealtrail.ledger.layout import MAX_PAYLOAD_BYTES, frame
 from sealtrail.ledger.log import Log
 from sealtrail.ledger.merkle import EMPTY_ROOT, leaf_hashes, root_of
 from sealtrail.ledger.reader import LedgerReader
@@ -243,6 +243,18 @@ def test_a_volume_that_was_changed_after_it_was_signed_is_not_sealed(start, fold
         log.seal_pending()
     assert not (folder / "volume-000000.zst").exists()
     assert active.exists()
+
+
+def test_a_volume_that_was_rewritten_with_good_checksums_is_not_sealed(start, folder):
+    log = start()
+    log.append(entries(256))
+    log.sync()
+    log.publish()
+    other = [entry.replace(b"n", b"m") for entry in entries(256)]
+    (folder / "active-000000").write_bytes(frame(0, other, leaf_hashes(other)))
+    with pytest.raises(TamperedError, match="changed after it was signed"):
+        log.seal_pending()
+    assert (folder / "sealed").read_bytes() == b""
 
 
 def test_appending_goes_on_while_another_thread_seals(start, folder):

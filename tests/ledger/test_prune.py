@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from sealtrail.errors import NotFoundError
 from sealtrail.ledger.prune import prunable, prune_volumes
 from sealtrail.ledger.reader import LedgerReader
+from sealtrail.ledger.workers import Workers
 
 
 def record(installation, trail: str, end: int) -> None:
@@ -123,6 +126,19 @@ def test_a_reader_learns_of_a_prune_while_it_reads(grown):
         reader.entry("access", 5)
     assert reader.first()["access"] == 1024
     reader.close()
+
+
+def test_a_prune_while_the_verifier_works_is_no_accusation(grown, monkeypatch):
+    record(grown, "access", 1024)
+
+    class Pruning(Workers):
+        def map(self, work, tasks, *, spread):
+            prune_volumes(grown.folder("access"), 1024, volume_entries=1024)
+            return super().map(work, tasks, spread=spread)
+
+    monkeypatch.setattr(sys.modules["sealtrail.ledger.verify"], "Workers", Pruning)
+    report = grown.verify()
+    assert (report.verdict, report.trails[0].first) == ("intact", 1024)
 
 
 def test_the_volume_of_the_last_entry_stays(installation):

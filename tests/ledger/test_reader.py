@@ -154,6 +154,17 @@ def test_a_proof_that_would_fail_elsewhere_is_not_handed_out(grown):
     reader.close()
 
 
+def test_a_damaged_tile_is_noticed_before_a_hash_of_it_is_used(grown):
+    path = grown.folder("access") / "volume-000000.tile"
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+    reader = LedgerReader(grown.data, volume_entries=1024)
+    with pytest.raises(TamperedError, match="tile"):
+        reader.root("access", 512)
+    reader.close()
+
+
 def test_the_checkpoint_is_the_latest_note(reader, grown):
     assert reader.checkpoint("audit") == grown.logs["audit"].checkpoint()
     Note.from_bytes(reader.checkpoint("audit"))

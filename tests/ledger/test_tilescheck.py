@@ -73,6 +73,19 @@ def test_a_partial_tile_of_a_wrong_width_is_tampering(exported):
     assert verify(target, **options).verdict == "tampered"
 
 
+def test_entries_and_tiles_replaced_together_do_not_lead_to_the_signed_root(exported, grown, build, tmp_path):
+    target, options, _ = exported
+    other = build("other")
+    other.grow()
+    reader = LedgerReader(other.data, volume_entries=1024)
+    export_tlog(reader, "access", tmp_path / "forged")
+    reader.close()
+    (tmp_path / "forged" / "checkpoint").write_bytes((target / "checkpoint").read_bytes())
+    report = verify(tmp_path / "forged", **options)
+    assert report.verdict == "tampered"
+    assert "do not lead to the root" in report.lines()[0]
+
+
 @pytest.fixture
 def vectors(corpora: Path) -> tuple[Path, dict[str, object]]:
     key = VerifyKey.from_text("example.com/apilog+f66706f5+AU15HuUgZZcWf6sTbRYnir9scOYZMnbyZJAmC3nplxEk")

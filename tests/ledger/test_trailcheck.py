@@ -164,3 +164,28 @@ def test_checkpoint_and_history_cut_back_together_contradict_the_entries(grown):
     grown.write_history(kept)
     (folder / "checkpoint").write_bytes(kept[-1])
     assert grown.verify().verdict == "tampered"
+
+
+def test_a_trail_rewritten_and_signed_again_contradicts_what_the_other_recorded(installation):
+    """The holder of one key starts that trail anew, with as many entries as before."""
+    installation.write("access", 50)
+    installation.write("audit", 50)
+    installation.sign()
+    installation.write("audit", 5)
+    installation.sign()
+    size = installation.logs["access"].size
+    installation.close()
+    shutil.rmtree(installation.folder("access"))
+    installation.open()
+    installation.write("access", size + 7)
+    installation.logs["access"].publish()
+    report = installation.verify()
+    assert report.verdict == "tampered"
+    assert any("another root" in problem.what for problem in report.trails[0].problems)
+
+
+def test_a_trail_under_the_name_of_another_is_named_by_its_key(grown):
+    shutil.rmtree(grown.folder("audit"))
+    grown.folder("access").rename(grown.folder("audit"))
+    (grown.data / "keys" / "access.vkey").rename(grown.data / "keys" / "audit.vkey")
+    assert "keys/audit.vkey" in grown.places(grown.verify())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 
 import pytest
 
@@ -138,3 +139,30 @@ def test_a_file_that_is_no_proof_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(b"\xff")
     with pytest.raises(UsageError):
         verify(tmp_path / "x", workers=1)
+
+
+# --- while a writer goes on
+
+
+def test_a_folder_is_never_accused_while_its_writer_works(installation):
+    """Commits, heads, checkpoints and seals go on while another thread verifies over and over."""
+    stop = threading.Event()
+    found: list[dict[str, object]] = []
+
+    def watch() -> None:
+        while not stop.is_set():
+            report = installation.verify()
+            if report.verdict != "intact":
+                found.append(report.document())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for n in range(60):
+        installation.write("access", 150)
+        installation.write("audit", 20 + n)
+        installation.sign()
+        installation.seal()
+    stop.set()
+    watcher.join()
+    assert [trail for each in found for trail in each["trails"] if trail["problems"]] == []
+    assert installation.verify().verdict == "intact"

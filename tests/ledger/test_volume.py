@@ -85,7 +85,7 @@ def test_frames_are_read_from_where_a_reader_stopped(folder):
     fd = os.open(folder / "active-000000", os.O_RDONLY)
     try:
         found = list(whole_frames(fd, 0, 2048))
-        assert sum((entries for _, _, entries in found), []) == ENTRIES
+        assert [entry for _, _, entries in found for entry in entries] == ENTRIES
         offset = found[4][0]
         assert next(whole_frames(fd, 400, 2048, offset))[2] == ENTRIES[400:500]
         assert list(whole_frames(fd, 399, 2048, offset)) == []

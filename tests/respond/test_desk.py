@@ -141,6 +141,15 @@ def test_the_same_alert_again_changes_nothing_also_after_a_restart(world: World)
     assert world.actions() == [BLOCK]
 
 
+def test_an_alert_that_is_found_again_does_not_undo_an_operators_decision(world: World) -> None:
+    alert = world.alert()
+    world.desk.take([alert])
+    world.desk.unblock("203.0.113.9", reason="mistake", by="ops")
+    world.desk.take([alert])
+    assert world.desk.blocks() == []
+    assert world.enforced() == []
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_restart_neither_forgets_nor_prolongs_a_block(world: World, keep: bool) -> None:
     world.desk.take([world.alert()])
@@ -298,6 +307,8 @@ def test_a_follower_that_is_faster_than_the_answer_loses_nothing(world: World) -
     world.desk._record = record
     world.desk.take([world.alert()])
     assert [one.address for one in world.desk.blocks()] == ["203.0.113.9"]
+    # Nothing is awaited any more: what the ledger told already is not expected again.
+    assert world.desk._applied == world.desk._entering == set()
     after = world.open()
     after.catch_up(world)
     assert [one.address for one in after.blocks()] == ["203.0.113.9"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, Final
 
 from sealtrail import scrub
 from sealtrail.capture.ids import moment
@@ -28,32 +29,19 @@ _MAX_SHORT: Final = 256
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}", re.ASCII)
 
 
-class Ending(NamedTuple):
-    """How an exchange ended. `last` is when the last byte was handed on, by the performance counter."""
-
-    last: int
-    sent: int
-    status: int
-    mime: str
-    whole: bool
-    error: BaseException | None = None
-    block: str | None = None
-
-
-def record(call: Exchange, ending: Ending) -> None:
-    """Write the event of an exchange."""
-    last, sent, status, _, whole, error, block = ending
+def record(call: Exchange, error: BaseException | None, block: str | None = None) -> None:
+    """Write the event of an exchange that ended, or was refused by a block."""
     get = call.environ.get
     marks = call.marks
-    error_type = call.error_type
+    status = call.status
     if error is not None:
-        if status and status < 500:
+        if 0 < status < 500:
             # The client saw another status before it broke.
             marks.note(f"response.broken:{status}")
         status = 500
-        error_type = class_name(error)
+        call.error_type = class_name(error)
     outcome = "success" if 0 < status < 400 else "failure"
-    if error is None and not whole:
+    if not call.ended and error is None and not call.is_whole:
         # The client went away, or the server stopped drawing.
         marks.note("response.unfinished")
         if outcome == "success":
@@ -76,7 +64,7 @@ def record(call: Exchange, ending: Ending) -> None:
         outcome,
         "",
         call.start_time,
-        max(0, last - call.began),
+        (call.ended or perf_counter_ns()) - call.began,
         user_id,
         user_name,
         roles,
@@ -100,8 +88,8 @@ def record(call: Exchange, ending: Ending) -> None:
         request_bytes=min(int(length[:17]), MAX_INTEGER) if length and length.isdecimal() else None,
         referrer=get("HTTP_REFERER") or "",
         status=status or None,
-        response_bytes=0 if method == "HEAD" else sent,
-        error_type=error_type,
+        response_bytes=0 if method == "HEAD" else call.sent,
+        error_type=call.error_type,
         object_type=object_type,
         object_id=object_id,
         object_owner=object_owner,
@@ -117,7 +105,7 @@ def record(call: Exchange, ending: Ending) -> None:
         _clean(event, marks)
     if ":" in event.domain:
         event.domain = _without_port(event.domain)
-    _put_headers(event, call, ending)
+    _put_headers(event, call)
     if block is not None:
         event.own = True
         event.reason = "blocked"
@@ -165,11 +153,11 @@ def _clean(event: Request, marks: Marks) -> None:
     event.domain = marks.text("url.domain", event.domain, _MAX_SHORT)
 
 
-def _put_headers(event: Request, call: Exchange, ending: Ending) -> None:
+def _put_headers(event: Request, call: Exchange) -> None:
     get = call.environ.get
     marks = call.marks
-    if ending.mime:
-        event.response_mime = _mime(marks, "http.response.mime_type", ending.mime)
+    if call.mime:
+        event.response_mime = _mime(marks, "http.response.mime_type", call.mime)
     mime = get("CONTENT_TYPE")
     if mime:
         event.request_mime = _mime(marks, "http.request.mime_type", mime)
@@ -178,10 +166,10 @@ def _put_headers(event: Request, call: Exchange, ending: Ending) -> None:
         scheme, _, credential = authorization.partition(" ")
         known = credential and _SCHEME.fullmatch(scheme) is not None
         event.auth_scheme = scheme.lower() if known else "other"
-        event.token_hash = call.recorder.pseudonyms.of("token", credential or authorization)
+        event.token_hash = call.recorder.pseudonyms.of_token(credential or authorization)
     elif key := get("HTTP_X_API_KEY"):
         event.auth_scheme = "api-key"
-        event.token_hash = call.recorder.pseudonyms.of("token", key)
+        event.token_hash = call.recorder.pseudonyms.of_token(key)
 
 
 def class_name(error: BaseException) -> str:
@@ -196,12 +184,13 @@ def _decoded(text: Any, marks: Marks) -> str:
         return str(text)
     try:
         raw = text.encode("latin-1")
+    except UnicodeEncodeError:
+        return str(text)
+    try:
         return str(raw.decode())
     except UnicodeDecodeError:
         marks.note("value.not-utf8")
         return str(raw.decode("utf-8", "backslashreplace"))
-    except UnicodeEncodeError:
-        return str(text)
 
 
 def _without_port(host: str) -> str:

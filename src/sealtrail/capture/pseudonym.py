@@ -24,6 +24,7 @@ _log: Final = logging.getLogger("sealtrail")
 _KEY_BYTES: Final = 32
 _SHOWN: Final = 32
 _BLOCK: Final = 64
+_MAX_TOKENS: Final = 1024
 # An attempted name is typed by a client.
 _MAX_VALUE: Final = 1024
 
@@ -34,7 +35,24 @@ class Pseudonyms:
     def __init__(self, key: str, folder: Path) -> None:
         self._key = key.encode("utf-8", "surrogateescape")
         self._folder = folder
+        self._salt = secrets.token_hex(16)
+        self._tokens: dict[int, str] = {}
         self._pads: tuple[_Hash, _Hash] | None = None
+
+    def of_token(self, token: str) -> str:
+        """Hash of a credential, which comes with every request of a session.
+
+        What is remembered is not the credential but the interpreter's keyed hash of it and of a random text:
+        two of a thousand would have to agree in 64 bits to be taken for each other.
+        """
+        key = hash(self._salt + token)
+        known = self._tokens.get(key)
+        if known is None:
+            known = self.of("token", token)
+            if len(self._tokens) >= _MAX_TOKENS:
+                self._tokens.clear()
+            self._tokens[key] = known
+        return known
 
     def of(self, purpose: str, value: str) -> str:
         """32 hexadecimal digits; the same value hashes differently for another purpose."""

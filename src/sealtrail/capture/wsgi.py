@@ -6,7 +6,6 @@ A WSGI application's call returns before the body is made; it is the server that
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sealtrail import scrub
 from sealtrail.capture import context
 from sealtrail.capture.context import Call
-from sealtrail.capture.exchange import Ending, record
-from sealtrail.capture.ids import moment, new_id, new_span_id, parse_traceparent, valid_request_id
+from sealtrail.capture.exchange import record
+from sealtrail.capture.ids import dashed, moment, new_hex, new_span_id, parse_traceparent, valid_request_id
 from sealtrail.capture.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class Exchange(Call):
     body: Iterable[bytes] = ()
     token: Any = None
     _write: Callable[[bytes], object] | None = None
-    _ended = 0
+    ended = 0
     _done = False
 
     def __init__(
@@ -89,12 +88,13 @@ class Exchange(Call):
         given = get("HTTP_X_REQUEST_ID")
         trace = get("HTTP_TRACEPARENT")
         # The event's own id serves as the request's where the caller brings none: one id, not two.
-        self.id = made = new_id()
+        made = new_hex()
+        self.id = dashed(made)
         parent = parse_traceparent(trace) if trace is not None else None
         super().__init__(
             recorder,
-            made,
-            made.replace("-", "") if parent is None else parent.trace_id,
+            self.id,
+            made if parent is None else parent.trace_id,
             new_span_id(),
             "" if parent is None else parent.span_id,
         )
@@ -133,13 +133,15 @@ class Exchange(Call):
         # A new list: the application may use its own again.
         kept: list[tuple[str, str]] = []
         for pair in headers:
-            name = pair[0].lower()
-            if name == "content-type":
-                self.mime = pair[1]
-            elif name == "content-length":
-                self.length = int(pair[1][:16]) if pair[1].isdigit() else -1
-            elif name == "x-request-id":
-                continue
+            size = len(pair[0])
+            if size == 12:
+                name = pair[0].lower()
+                if name == "content-type":
+                    self.mime = pair[1]
+                elif name == "x-request-id":
+                    continue
+            elif size == 14 and pair[0].lower() == "content-length" and pair[1].isdigit():
+                self.length = int(pair[1][:16])
             kept.append(pair)
         kept.append(("X-Request-ID", self.request_id))
         return kept
@@ -162,7 +164,7 @@ class Exchange(Call):
         except BaseException as error:
             self.finish(error)
             raise
-        self._ended = perf_counter_ns()
+        self.ended = perf_counter_ns()
 
     def close(self) -> None:
         try:
@@ -185,15 +187,15 @@ class Exchange(Call):
             return
         self._done = True
         try:
-            ended = self._ended
-            whole = ended > 0 or self.is_head or self.sent >= self.length >= 0 or self.status in {204, 304}
-            record(self, Ending(ended or perf_counter_ns(), self.sent, self.status, self.mime, whole, error))
+            record(self, error)
         except Exception:  # see above: never the application's problem
             self.recorder.failed()
         # A body may be closed by another thread or task, or after the next request has begun here.
         if context.current.get() is self:
-            with contextlib.suppress(ValueError, RuntimeError):
+            try:
                 context.current.reset(self.token)
+            except (ValueError, RuntimeError):
+                context.current.set(None)
 
     def refuse(self, block: str) -> Iterable[bytes]:
         """Answer in the application's place."""
@@ -206,9 +208,13 @@ class Exchange(Call):
             ("X-Request-ID", self.request_id),
         ]
         try:
-            record(
-                self, Ending(perf_counter_ns(), len(body), 403, "application/json", whole=True, block=block)
+            self.status, self.mime, self.sent, self.ended = (
+                403,
+                "application/json",
+                len(body),
+                perf_counter_ns(),
             )
+            record(self, None, block)
         except Exception:  # the refusal matters more than our record of it
             self.recorder.failed()
         self._start_response(_REFUSED, headers)
@@ -217,6 +223,11 @@ class Exchange(Call):
     @property
     def is_head(self) -> bool:
         return bool(self.environ.get("REQUEST_METHOD") == "HEAD")
+
+    @property
+    def is_whole(self) -> bool:
+        """True once all of the body is handed on, as far as can be told."""
+        return self.ended > 0 or self.sent >= self.length >= 0 or self.is_head or self.status in {204, 304}
 
 
 class _Sized:

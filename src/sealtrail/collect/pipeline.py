@@ -144,6 +144,14 @@ class Pipeline:
         """Numbers of a finished emitter that never arrived, as half-open ranges."""
         return self._seen.gaps(source, emitter)
 
+    def published(self, trail: str) -> int:
+        """How many entries of a trail its latest checkpoint covers."""
+        return self._logs[trail].published
+
+    def seal_pending(self) -> int:
+        """Seal full volumes; how many. Slow, and safe beside the writer: for a housekeeper's thread."""
+        return sum(log.seal_pending() for log in self._logs.values())
+
     def heads(self) -> Position:
         """Entries appended to each trail."""
         return {trail: log.size for trail, log in self._logs.items()}

@@ -7,7 +7,6 @@ sequence number, which belong to the spool.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -89,7 +88,7 @@ _RENAMED: Final = {
 class _Event(msgspec.Struct, omit_defaults=True, gc=False, rename=_RENAMED):
     """What every event says first."""
 
-    timestamp: datetime | str
+    timestamp: str
     id: str
     kind: str
     ecs_kind: str
@@ -103,7 +102,7 @@ class Request(_Event, gc=False, rename=_RENAMED):
     """One HTTP request, to the last byte of its response. Durations are in nanoseconds."""
 
     reason: str = ""
-    start: datetime | str = ""
+    start: str = ""
     duration: int | None = None
     user_id: str = ""
     user_name: str = ""

@@ -24,6 +24,7 @@ from sealtrail.ledger.layout import (
     active_name,
     is_ledger_name,
     sealed_lines,
+    sealed_text,
     volume_level,
     volume_name,
 )
@@ -218,13 +219,13 @@ class TrailCheck:
             return False
         sealed, actives, numbers = looked
         committed = self.report.size
-        if len(sealed) * self._entries > committed:
+        if len(sealed) * self._entries > max(committed, self._signed_since()):
             self.report.problem(committed, "it lists entries that were never signed", self._place(SEALED))
         tasks = [self._task(line.volume, line) for line in sealed]
-        self._count_pruned(tasks)
         spread = len(tasks) >= _SPREAD_VOLUMES
-        for found in self._workers.map(check, tasks, spread=spread):
-            self._take(found)
+        for task, found in zip(tasks, self._workers.map(check, tasks, spread=spread), strict=True):
+            self._take(self._unless_pruned_meanwhile(task, found))
+        self._count_pruned(len(tasks))
         for found in actives:
             self._take(found)
         stray = [active_name(number) for number in numbers if number * self._entries > self.total]
@@ -261,7 +262,8 @@ class TrailCheck:
                     found.append(check(self._task(volume, None)))
             except FileNotFoundError:
                 continue  # sealed a moment ago
-            return sealed, found, numbers
+            if read_file(self.folder / SEALED, MAX_SEALED_BYTES) == sealed_text(sealed):
+                return sealed, found, numbers
         self.report.unchecked("the trail changes faster than it can be read")
         return None
 
@@ -274,8 +276,28 @@ class TrailCheck:
         pruned = below and not (self.folder / volume_name(volume)).exists()
         return Task(self.folder, volume, self._entries, line, tuple(wanted), pruned)
 
-    def _count_pruned(self, tasks: list[Task]) -> None:
-        gone = [task.volume for task in tasks if task.pruned]
+    def _signed_since(self) -> int:
+        """The size of the checkpoint that is there now: a writer may have signed and sealed meanwhile."""
+        try:
+            later, note = Checkpoint.from_note(read_file(self.folder / CHECKPOINT, MAX_NOTE_BYTES))
+            if self.keys:
+                verify_note(note, self.keys)
+        except (SealtrailError, OSError):
+            return 0
+        return later.size if later.origin == self.report.origin else 0
+
+    def _unless_pruned_meanwhile(self, task: Task, found: Found) -> Found:
+        """What a worker found, or, where its volume was pruned under it, what is left of the volume."""
+        if task.pruned or (self.folder / volume_name(task.volume)).exists():
+            return found
+        self.floor = floor_of(self.folder)
+        again = self._task(task.volume, task.line)
+        return check(again) if again.pruned else found
+
+    def _count_pruned(self, volumes: int) -> None:
+        names = [self.folder / volume_name(volume) for volume in range(volumes)]
+        below = names[: self.floor // self._entries]
+        gone = [volume for volume, path in enumerate(below) if not path.exists()]
         self.missing = (gone[-1] + 1) * self._entries if gone else 0
         if gone != list(range(len(gone))):
             self.report.problem(0, "volumes are missing that were not pruned in order")

@@ -20,6 +20,7 @@ from sealtrail.ledger.layout import (
     TILE_LEVELS,
     TILE_WIDTH,
     ZSTD_LEVEL,
+    ZSTD_MIN_MATCH,
     FrameHeader,
     SealedLine,
     active_name,
@@ -160,7 +161,15 @@ def seal_volume(folder: Path, volume: int, entries: int, disk: Disk) -> SealedLi
     out = disk.create(temporary, fresh=True)
     try:
         digest, size, rows, leaves = hashlib.sha256(), 0, list[tuple[int, int]](), list[bytes]()
-        packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
+        packer = zstandard.ZstdCompressor(
+            compression_params=zstandard.ZstdCompressionParameters.from_level(
+                ZSTD_LEVEL,
+                strategy=zstandard.STRATEGY_LAZY2,
+                min_match=ZSTD_MIN_MATCH,
+                write_checksum=True,
+                write_content_size=True,
+            )
+        )
 
         def put(data: bytes) -> None:
             digest.update(data)

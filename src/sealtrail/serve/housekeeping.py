@@ -6,16 +6,19 @@ import logging
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from sealtrail.collect.own import PRUNE
+from sealtrail.collect.pipeline import Pipeline
 from sealtrail.errors import SealtrailError
 from sealtrail.event import read
+from sealtrail.follow import Hub
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.prune import prunable, prune_volumes
-
-if TYPE_CHECKING:
-    from sealtrail.serve.writing import Collector
+from sealtrail.ledger.reader import LedgerReader
+from sealtrail.settings import RetentionSettings
+from sealtrail.store.columnar import ColumnarStore
 
 _log = logging.getLogger("sealtrail.housekeeping")
 
@@ -26,8 +29,21 @@ RETENTION_SECONDS: Final = 3600.0  # between two looks for volumes that are old 
 class Housekeeping:
     """One thread. A failure is logged and tried again next time: nothing here is needed for a receipt."""
 
-    def __init__(self, collector: Collector) -> None:
-        self._collector = collector
+    def __init__(
+        self,
+        trails: Path,
+        settings: RetentionSettings,
+        pipeline: Pipeline,
+        ledger: LedgerReader,
+        hub: Hub,
+        store: ColumnarStore,
+    ) -> None:
+        self._trails = trails
+        self._settings = settings
+        self._pipeline = pipeline
+        self._ledger = ledger
+        self._hub = hub
+        self._store = store
         self._stopping = threading.Event()
         self._retained = -RETENTION_SECONDS
         self._announced: dict[str, tuple[int, int]] = {}  # trail -> (end, index of the event in audit)
@@ -49,10 +65,9 @@ class Housekeeping:
                 _log.exception("housekeeping failed; it is tried again")
 
     def once(self) -> None:
-        collector = self._collector
-        collector.store.maintain(time.time())
-        for log in collector.logs.values():
-            log.seal_pending()
+        """One round. `run` calls it every second; tests call it when they want to see what it does."""
+        self._store.maintain(time.time())
+        self._pipeline.seal_pending()
         if time.monotonic() - self._retained >= RETENTION_SECONDS:
             self._retained = time.monotonic()
             self.retain(datetime.now(UTC))
@@ -64,32 +79,31 @@ class Housekeeping:
         The announcement is an event, and a checkpoint has to cover it before anything is removed: a volume
         that is missing without one is tampering. So what is announced now is dropped at a later look.
         """
-        settings = self._collector.settings.retention
+        settings = self._settings
         for trail, days in (("access", settings.access_days), ("audit", settings.audit_days)):
             end = self._expired(trail, now - timedelta(days=days))
-            if end > max(self._collector.ledger.first()[trail], self._announced.get(trail, (0, 0))[0]):
+            if end > max(self._ledger.first()[trail], self._announced.get(trail, (0, 0))[0]):
                 self._announce(trail, end, days)
 
     def drop_announced(self) -> None:
         """Remove volumes whose prune event is signed."""
         for trail, (end, event) in list(self._announced.items()):
-            if self._collector.logs["audit"].published > event:
-                prune_volumes(self._collector.folder.trails / trail, end)
-                self._collector.store.forget(trail, end)
+            if self._pipeline.published("audit") > event:
+                prune_volumes(self._trails / trail, end)
+                self._store.forget(trail, end)
                 del self._announced[trail]
 
     def _expired(self, trail: str, limit: datetime) -> int:
         """The first index whose volume must stay. Nothing goes that a follower has not seen."""
-        ledger = self._collector.ledger
-        size = min(ledger.sizes()[trail], self._collector.hub.slowest(trail))
-        end = ledger.first()[trail]
+        size = min(self._ledger.sizes()[trail], self._hub.slowest(trail))
+        end = self._ledger.first()[trail]
         # A volume may go when the entry after it is old enough as well: then all of it is.
         while end + VOLUME_ENTRIES < size:
-            after = read(ledger.entry(trail, end + VOLUME_ENTRIES))
+            after = read(self._ledger.entry(trail, end + VOLUME_ENTRIES))
             if datetime.fromisoformat(after["event.ingested"]) > limit:
                 break
             end += VOLUME_ENTRIES
-        return prunable(self._collector.folder.trails / trail, end)
+        return prunable(self._trails / trail, end)
 
     def _announce(self, trail: str, end: int, days: int) -> None:
         event = {
@@ -97,8 +111,8 @@ class Housekeeping:
             "event.type": ["deletion"],
             "event.reason": f"retention of {days} days ([retention] {trail}-days)",
             "sealtrail.range.trail": trail,
-            "sealtrail.range.first": self._collector.ledger.first()[trail],
+            "sealtrail.range.first": self._ledger.first()[trail],
             "sealtrail.range.end": end,
         }
-        receipt = self._collector.pipeline.record(event).result()
+        receipt = self._pipeline.record(event).result()
         self._announced[trail] = (end, receipt.receipts[0].ranges[0][0])

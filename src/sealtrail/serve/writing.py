@@ -127,7 +127,9 @@ class Collector:
             SpoolFollower(path, self.pipeline, self.rejects, folder.cursor(f"spool-{place}-{path.name}"))
             for place, path in enumerate(self._spool_paths)
         ]
-        self.housekeeping = Housekeeping(self)
+        self.housekeeping = Housekeeping(
+            folder.trails, self.settings.retention, self.pipeline, self.ledger, self.hub, self.store
+        )
         self.inbox = Inbox(folder.inbox, self._carry_out)
 
     def _publish(self, batch: Batch) -> None:

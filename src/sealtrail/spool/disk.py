@@ -38,8 +38,6 @@ _RETRY_SECONDS: Final = 1.0
 # Events of signal handlers and finalisers that interrupted a write in their own thread.
 _MAX_LATE: Final = 64
 
-_LINE_END: Final = b"}\n"
-
 
 class Spool:
     """One process's part of a spool folder. Nothing here raises but what the caller's own signals raise.
@@ -82,6 +80,7 @@ class Spool:
         self._torn = False
         self._synced_folder = False
         self._look_at = 0  # bytes left until the next look
+        self._trouble = False
         self._used = 0
         self._retry_look = 0.0
         self._retry_open = 0.0
@@ -92,6 +91,7 @@ class Spool:
         `head` is a line up to where `sealtrail.emitter` belongs, `tail` what follows `sealtrail.seq` without
         the closing brace. An event that is not written uses up its number all the same.
         """
+        copy = -1
         with self._lock:
             if self._busy:
                 if len(self._late) >= _MAX_LATE:
@@ -104,7 +104,8 @@ class Spool:
                 done = self._write(head, tail, audit)
                 while self._late:
                     self._write(*self._late.pop(0))
-                copy = os.dup(self._descriptor) if fsync and done else -1
+                if fsync and done:
+                    copy = os.dup(self._descriptor)
             except OSError:
                 return False
             finally:
@@ -115,18 +116,9 @@ class Spool:
     def _write(self, head: bytes, tail: bytes, audit: bool) -> bool:
         number = self._seq
         self._seq = number + 1
-        if self._look_at <= 0:
-            self._look()
-        if self._used >= self.limit_bytes - (0 if audit else self.reserve_bytes):
-            self._tell("full", "the spool folder is full: events are dropped and counted")
-            self.dropped += 1
-            if time.monotonic() >= self._retry_look:
-                self._look_at = 0
+        if (self._look_at <= 0 or self._size >= self.segment_bytes) and not self._ready(audit):
             return False
-        if (self._descriptor < 0 or self._size >= self.segment_bytes) and not self._open():
-            self.failed += 1
-            return False
-        line = b"%b%b%d%b%b" % (head, self._identity, number, tail, _LINE_END)
+        line = b"%b%b%d%b}\n" % (head, self._identity, number, tail)
         if self._torn:
             # Whatever half a line stands before: it ends here, and is never glued to this one.
             line = b"\n" + line
@@ -134,24 +126,47 @@ class Spool:
         try:
             count = os.write(self._descriptor, line)
         except OSError as error:
-            self._tell("write", f"the spool cannot be written: {error.strerror}")
-            self.failed += 1
-            self._look_at = 0
-            return False
+            return self._lost(f"the spool cannot be written: {error.strerror}")
         self._size += count
         self._look_at -= count
         if count != len(line):
-            self._tell("write", "the spool took only part of an event: the disk is full")
-            self.failed += 1
-            self._look_at = 0
-            return False
+            return self._lost("the spool took only part of an event: the disk is full")
         self._torn = False
         self.written += 1
         return True
 
+    def _lost(self, message: str) -> bool:
+        self._tell("write", message)
+        self.failed += 1
+        self._look_at, self._trouble = 0, True
+        return False
+
+    def _ready(self, audit: bool) -> bool:
+        """True with room in the folder and an open segment; counts the event where it is not so.
+
+        Asked now and then, and for each event for as long as something is wrong: then with a look at the
+        folder once a second.
+        """
+        if not self._trouble or time.monotonic() >= self._retry_look:
+            self._look()
+        if self._used >= self.limit_bytes - (0 if audit else self.reserve_bytes):
+            self._tell("full", "the spool folder is full: events are dropped and counted")
+            self.dropped += 1
+            self._look_at, self._trouble = 0, True
+            return False
+        if (self._descriptor < 0 or self._size >= self.segment_bytes) and not self._open():
+            self.failed += 1
+            self._look_at, self._trouble = 0, True
+            return False
+        if self._used >= self.limit_bytes - self.reserve_bytes:
+            # Within the reserve it is asked for each event which kind it is.
+            self._look_at, self._trouble = 0, True
+        else:
+            self._look_at, self._trouble = _LOOK_BYTES, False
+        return True
+
     def _look(self) -> None:
         """Measure the folder, and see that the open segment is still a file of the folder."""
-        self._look_at = _LOOK_BYTES
         self._retry_look = time.monotonic() + _RETRY_SECONDS
         if self._descriptor >= 0:
             try:
