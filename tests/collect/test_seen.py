@@ -73,5 +73,11 @@ def test_a_missing_or_broken_snapshot_is_rebuilt_from_the_ledger(tmp_path: Path)
 
 def test_emitters_made_up_for_one_request_take_no_memory() -> None:
     seen = Seen()
-    seen.add("key:1", "http-abc", 0, b"a")
+    seen.add("key:1", f"http-{'0a' * 16}", 0, b"a")
     assert len(seen) == 0
+
+
+def test_an_emitter_whose_own_name_looks_like_that_is_remembered() -> None:
+    seen = Seen()
+    seen.add("key:1", "http-frontend", 0, b"a")
+    assert seen.judge("key:1", "http-frontend", 0, b"a") == "duplicate"

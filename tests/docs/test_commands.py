@@ -10,7 +10,7 @@ from sealtrail.cli.main import main
 
 @pytest.fixture(scope="module")
 def commands(reference):
-    root = click.Context(main, info_name="sealtrail")
+    root = click.Context(main, info_name="sealtrail", **main.context_settings)
     return list(reference.commands_of(main, root, "sealtrail"))
 
 
@@ -23,7 +23,7 @@ def test_every_command_and_option_is_in_the_reference(commands, docs):
         for parameter in command.get_params(context):
             if isinstance(parameter, click.Option) and not parameter.hidden:
                 for option in parameter.opts + parameter.secondary_opts:
-                    assert option in section or option == "--help", f"{name} {option}"
+                    assert option in section or option in {"-h", "--help"}, f"{name} {option}"
 
 
 def test_every_command_and_option_says_what_it_does(commands):

@@ -10,34 +10,29 @@ import os
 import re
 import time
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Final
 
 # What logs, shells and headers carry without quoting; long enough for the usual gateways' ids.
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:=+/@-]{0,127}", re.ASCII)
-_TRACEPARENT: Final = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?P<trace>(?!0{32})[0-9a-f]{32})-(?P<span>(?!0{16})[0-9a-f]{16})-[0-9a-f]{2}(?P<more>-.*)?",
-    re.ASCII,
-)
-
-
-class Parent(NamedTuple):
-    """Trace and span of the caller, from its traceparent header."""
-
-    trace_id: str
-    span_id: str
+_TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.ASCII)
+_NO_TRACE: Final = "0" * 32
+_NO_SPAN: Final = "0" * 16
 
 
 class _Process:
-    """Random bits of one process, and its counter."""
+    """Random bits of one process, and its counter.
+
+    Of the 74 bits that RFC 9562 leaves free in a UUID of version 7, 42 are random and 32 count.
+    """
 
     def __init__(self) -> None:
         self.seed()
 
     def seed(self) -> None:
-        # 42 bits of a UUID that are neither time nor version nor counter: with 32 bits of counter they make
-        # the 74 that RFC 9562 leaves free in version 7.
-        self.high = int.from_bytes(os.urandom(2)) >> 4
-        self.low = 0x8000000000000000 | (int.from_bytes(os.urandom(4)) >> 2) << 32
+        bits = os.urandom(6).hex()
+        # Version 7 and 12 bits; then the variant, whose first digit is 8 to b, and 28 bits.
+        self.after_time = f"7{bits[:3]}{'89ab'[int(bits[3], 16) % 4]}{bits[4:11]}"
+        self.after_time_dashed = f"-7{bits[:3]}-{self.after_time[4:8]}-{self.after_time[8:]}"
         self.span = os.urandom(4).hex().replace("00000000", "00000001")
         self.next = count(int.from_bytes(os.urandom(3))).__next__
 
@@ -45,51 +40,57 @@ class _Process:
 _process: Final = _Process()
 os.register_at_fork(after_in_child=_process.seed)
 
-
-def new_hex() -> str:
-    """A UUID of version 7 as 32 hexadecimal digits: a trace id as well."""
-    return (
-        f"{time.time_ns() // 1_000_000:012x}7{_process.high:03x}"
-        f"{_process.low | _process.next() & 0xFFFFFFFF:016x}"
-    )
+# The millisecond and the second that were last written out, and their texts: one tuple each, so that threads
+# never see half of it.
+_millisecond: tuple[int, str, str] = (-1, "", "")
+_second: tuple[int, str] = (-1, "")
 
 
-def dashed(text: str) -> str:
-    """The usual form of a UUID."""
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+def new_ids() -> tuple[str, str]:
+    """A UUID of version 7, and the same as 32 hexadecimal digits, which make a trace id as well."""
+    global _millisecond  # noqa: PLW0603 - a memo of one entry
+    now = time.time_ns() // 1_000_000
+    known, text, dashed = _millisecond
+    if now != known:
+        text = f"{now:012x}"
+        dashed = f"{text[:8]}-{text[8:]}"
+        _millisecond = (now, text, dashed)
+    # Always eight digits, and different for 2^28 ids, which no millisecond holds.
+    number = f"{_process.next() & 0xFFFFFFFF | 0x10000000:x}"
+    return f"{dashed}{_process.after_time_dashed}{number}", f"{text}{_process.after_time}{number}"
 
 
 def new_id() -> str:
     """A UUID of version 7: identities sort by the millisecond they were made in."""
-    return dashed(new_hex())
+    return new_ids()[0]
 
 
 def new_span_id() -> str:
-    return f"{_process.span}{_process.next() & 0xFFFFFFFF:08x}"
+    return f"{_process.span}{_process.next() & 0xFFFFFFFF | 0x10000000:x}"
 
 
 def valid_request_id(text: str) -> bool:
     return _REQUEST_ID.fullmatch(text) is not None
 
 
-def parse_traceparent(text: str) -> Parent | None:
-    """The caller's trace; None for a header that W3C Trace Context says to ignore."""
+def parse_traceparent(text: str) -> tuple[str, str] | None:
+    """Trace and span id of the caller; None for a header that W3C Trace Context says to ignore."""
     match = _TRACEPARENT.fullmatch(text) if len(text) <= 256 else None
-    if match is None or (match["more"] and text.startswith("00")):
+    if match is None:
         return None
-    return Parent(match["trace"], match["span"])
-
-
-# The second that was last written out, and its text: one tuple, so that threads never see half of it.
-_second: tuple[int, str] = (-1, "")
+    version, trace_id, span_id, more = match.groups()
+    if trace_id == _NO_TRACE or span_id == _NO_SPAN or version == "ff" or (more and version == "00"):
+        return None
+    return trace_id, span_id
 
 
 def moment() -> str:
     """Now, as events say it: RFC 3339 in UTC, always with six digits of a second."""
     global _second  # noqa: PLW0603 - a memo of one entry
-    second, rest = divmod(time.time_ns(), 1_000_000_000)
+    now = time.time_ns() // 1000
     known, text = _second
-    if second != known:
-        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        _second = (second, text)
-    return f"{text}.{rest // 1000:06d}Z"
+    if now // 1_000_000 != known:
+        known = now // 1_000_000
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(known))
+        _second = (known, text)
+    return f"{text}.{str(now)[-6:]}Z"

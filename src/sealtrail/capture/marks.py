@@ -29,10 +29,6 @@ class Marks:
     redacted: tuple[str, ...] = ()
     truncated: tuple[str, ...] = ()
 
-    @property
-    def any(self) -> bool:
-        return bool(self.notes or self.redacted or self.truncated)
-
     def note(self, *notes: str) -> None:
         self.notes += notes
 

@@ -48,7 +48,8 @@ class Pseudonyms:
         key = hash(self._salt + token)
         known = self._tokens.get(key)
         if known is None:
-            known = self.of("token", token)
+            # Without the scheme before it: the same token hashes alike wherever it is presented.
+            known = self.of("token", token.partition(" ")[2] or token)
             if len(self._tokens) >= _MAX_TOKENS:
                 self._tokens.clear()
             self._tokens[key] = known

@@ -21,12 +21,14 @@ from sealtrail.capture.blocks import Blocks
 from sealtrail.capture.pseudonym import Pseudonyms
 from sealtrail.errors import UsageError
 from sealtrail.event import hostile
-from sealtrail.event.codec import encode
+from sealtrail.event.codec import encode, escape_hidden
 from sealtrail.event.fields import FIELDS
 from sealtrail.event.limits import MAX_INTEGER, MAX_LINE_BYTES
 from sealtrail.event.model import Event, constants
 from sealtrail.settings import CaptureSettings
 from sealtrail.spool.disk import Spool
+
+_encode: Final = msgspec.json.Encoder().encode
 
 _log: Final = logging.getLogger("sealtrail")
 
@@ -75,7 +77,7 @@ class Recorder:
         try:
             tail = b"" if not extra else _extra(event, extra)
             try:
-                line = encode(event)
+                line = escape_hidden(_encode(event))
             except Exception:
                 # A text that UTF-8 cannot hold, or a value of a foreign type: looked at once it happens.
                 _repair(event)

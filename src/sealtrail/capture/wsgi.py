@@ -14,7 +14,7 @@ from sealtrail import scrub
 from sealtrail.capture import context
 from sealtrail.capture.context import Call
 from sealtrail.capture.exchange import record
-from sealtrail.capture.ids import dashed, moment, new_hex, new_span_id, parse_traceparent, valid_request_id
+from sealtrail.capture.ids import moment, new_ids, new_span_id, parse_traceparent, valid_request_id
 from sealtrail.capture.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class WsgiCapture:
             return self.app(environ, start_response)
         try:
             exchange = Exchange(self.recorder, environ, start_response, self.route)
-            environ[ENVIRON_KEY] = exchange
+            environ[ENVIRON_KEY] = True  # not the exchange: a cycle would be left to the garbage collector
             block = self.recorder.blocks.find(exchange.client_ip)
         except Exception:  # our own fault must not cost the application a request
             self.recorder.failed()
@@ -88,16 +88,11 @@ class Exchange(Call):
         given = get("HTTP_X_REQUEST_ID")
         trace = get("HTTP_TRACEPARENT")
         # The event's own id serves as the request's where the caller brings none: one id, not two.
-        made = new_hex()
-        self.id = dashed(made)
-        parent = parse_traceparent(trace) if trace is not None else None
-        super().__init__(
-            recorder,
-            self.id,
-            made if parent is None else parent.trace_id,
-            new_span_id(),
-            "" if parent is None else parent.span_id,
-        )
+        self.id, made = new_ids()
+        parent = None if trace is None else parse_traceparent(trace)
+        super().__init__(recorder, self.id, made, new_span_id(), "")
+        if parent is not None:
+            self.trace_id, self.parent_id = parent
         if given is not None:
             if valid_request_id(given) and scrub.is_clean(given.replace("=", "")):
                 self.request_id = given

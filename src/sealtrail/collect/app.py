@@ -100,7 +100,13 @@ class Door:
         self._key(request, "read")
         given = request.query_params
         limit = given.get("limit", "100")
-        if not limit.isascii() or not limit.isdigit() or not 0 < int(limit) <= MAX_SEARCH_ROWS:
+        # Its length first: int() has a limit of its own, and another error for it.
+        if (
+            len(limit) > 9
+            or not limit.isascii()
+            or not limit.isdigit()
+            or not 0 < int(limit) <= MAX_SEARCH_ROWS
+        ):
             raise QueryError("query.syntax", f"limit must be a number from 1 to {MAX_SEARCH_ROWS}")
         query = given.get("q", "*")
         rows = await run_in_threadpool(

@@ -25,8 +25,13 @@ REQUEST: Final = ".request"
 ANSWER: Final = ".answer"
 LOOK_SECONDS: Final = 0.05  # between two looks for an answer: somebody waits for it
 
+RETRY_SECONDS: Final = 1.0  # between two tries to write an answer that the disk refuses
+
 Act = dict[str, Any]
-"""A request has `act` and the act's own fields; an answer has what the act returns, or `error`."""
+"""A request has `act` and the act's own fields, and `request`, its name, which the inbox adds. An answer has
+
+what the act returns, or `error`.
+"""
 
 
 def ask(folder: Path, act: Act, *, timeout: float = 60.0) -> Act:
@@ -58,6 +63,7 @@ class Inbox:
         self._folder = folder
         self._carry_out = carry_out
         self._stopping = threading.Event()
+        self._unsaid: dict[str, Act] = {}  # answers that the disk refused so far
         self._thread = threading.Thread(target=self._run, name="sealtrail-inbox", daemon=True)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Answers nobody fetched belong to commands that are gone. Requests of a server that died are
@@ -76,21 +82,47 @@ class Inbox:
     def _run(self) -> None:
         while not self._stopping.is_set():
             requests = sorted(self._folder.glob(f"*{REQUEST}"), key=_age)
-            for request in requests:
-                self._answer(request)
-            if not requests:
+            names = {request.name for request in requests}
+            self._unsaid = {name: said for name, said in self._unsaid.items() if name in names}
+            unsaid = sum(not self._answer(request) for request in requests)
+            if unsaid:
+                self._stopping.wait(RETRY_SECONDS)
+            elif not requests:
                 self._stopping.wait(LOOK_SECONDS)
 
-    def _answer(self, request: Path) -> None:
+    def _answer(self, request: Path) -> bool:
+        """Carry out a request and say so; False when the answer could not be written."""
+        said = self._unsaid.get(request.name)
+        if said is None:
+            said = self._carried_out(request)
+        if said is None:
+            return True
         try:
-            said = self._carry_out(msgspec.json.decode(request.read_bytes(), type=dict[str, Any]))
-        except SealtrailError as error:
-            said = {"error": error.what, "code": error.code, "hint": error.hint}
-        except (OSError, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+            save_json(request.with_suffix(ANSWER), said)
+            request.unlink(missing_ok=True)
+        except OSError as error:
+            # Done and not said: the next try only says it.
+            self._unsaid[request.name] = said
+            _log.warning("the answer to %s cannot be written: %s", request.name, error)
+            return False
+        self._unsaid.pop(request.name, None)
+        return True
+
+    def _carried_out(self, request: Path) -> Act | None:
+        """What the act gives; None when who asked has taken the request back."""
+        try:
+            act = msgspec.json.decode(request.read_bytes(), type=dict[str, Any])
+            return self._carry_out({**act, "request": request.stem})
+        except FileNotFoundError:
+            if not request.exists():
+                return None
             _log.exception("the request %s cannot be carried out", request.name)
-            said = {"error": f"the request cannot be carried out: {type(error).__name__}"}
-        save_json(request.with_suffix(ANSWER), said)
-        request.unlink(missing_ok=True)
+            return {"error": "the request cannot be carried out: a file is missing"}
+        except SealtrailError as error:
+            return {"error": error.what, "code": error.code, "hint": error.hint}
+        except Exception as error:  # a thread that dies unheard would leave everybody waiting who asks later
+            _log.exception("the request %s cannot be carried out", request.name)
+            return {"error": f"the request cannot be carried out: {type(error).__name__}"}
 
 
 def _age(path: Path) -> float:

@@ -11,7 +11,9 @@ import msgspec
 from sealtrail.collect.body import pieces
 from sealtrail.collect.foreign import adapt, sealed_form
 from sealtrail.errors import EventError
-from sealtrail.event import Fields, Rejection, check, decode, flatten, is_canonical
+from sealtrail.event import Fields, Rejection, check, flatten
+from sealtrail.event.codec import examine
+from sealtrail.event.known import known
 
 _OWN = ("sealtrail.schema", "sealtrail.emitter", "sealtrail.seq")
 
@@ -38,8 +40,11 @@ class Intake(msgspec.Struct, frozen=True):
 
 def check_line(line: bytes, *, reserved: bool = False) -> Fields:
     """Fields of a line that must be canonical already, as our own capture writes it. Raises EventError."""
-    fields = decode(line)
-    if not is_canonical(line, fields):
+    quick = known(line)
+    if quick is not None:
+        return quick
+    fields, canonical = examine(line)
+    if not canonical:
         raise EventError(
             "event.not-canonical",
             "the line is not in canonical form",
@@ -56,8 +61,11 @@ def read_line(line: bytes, emitter: str, seq: int, *, reserved: bool = False) ->
     made. Scrubbing it again, under newer rules, would give the same event other bytes each time it is sent,
     and turn a repetition into a conflict.
     """
-    fields = decode(line)
-    if all(name in fields for name in _OWN) and is_canonical(line, fields):
+    quick = known(line)
+    if quick is not None and "sealtrail.schema" in quick:
+        return line, quick
+    fields, canonical = examine(line)
+    if canonical and all(name in fields for name in _OWN):
         check(fields, reserved=reserved)
         return line, fields
     return sealed_form(adapt(flatten(fields)), emitter, seq, reserved=reserved)

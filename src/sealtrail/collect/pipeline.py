@@ -34,6 +34,7 @@ from sealtrail.collect.seen import Seen
 from sealtrail.errors import BusyError, LedgerError, SealtrailError
 from sealtrail.event import TRAIL_OF, TRAILS, Batch, Entry, Fields, Position, Range, Receipt, kind_of
 from sealtrail.event.entry import seal, stamp, suffix
+from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.log import Log
 from sealtrail.ledger.sign import open_key
 from sealtrail.settings import Settings
@@ -50,12 +51,15 @@ COMMIT_BYTES: Final = 4 * 1024 * 1024
 SNAPSHOT_ENTRIES: Final = 100_000
 
 
-def open_trails(trails: Path, keys: Path, *, origin: str = "") -> dict[str, Log]:
+def open_trails(
+    trails: Path, keys: Path, *, origin: str = "", volume_entries: int = VOLUME_ENTRIES
+) -> dict[str, Log]:
     """Every trail of a data folder, recovered. All or none: one that cannot be opened closes the others."""
     with ExitStack() as opened:
         logs = {}
         for trail in TRAILS:
-            logs[trail] = Log.open(trails / trail, trail, open_key(keys, trail, origin=origin))
+            key = open_key(keys, trail, origin=origin)
+            logs[trail] = Log.open(trails / trail, trail, key, volume_entries=volume_entries)
             opened.callback(logs[trail].close)
         opened.pop_all()
     return logs
@@ -115,9 +119,19 @@ class Pipeline:
 
         Raises BusyError when the queue or the disk is full: the caller keeps the lines and tries again.
         """
+        return self._queue_up(source, lines, self._free_space())
+
+    def record(self, fields: Fields) -> Future[Receipt]:
+        """Write an event of the collector's own, such as a start, a gap, an alert or a block.
+
+        Also on a disk that is nearly full, which is what the free space is kept for: without its event no old
+        volume could go.
+        """
+        return self._queue_up(self._voice.source, [self._voice.line(fields)], "")
+
+    def _queue_up(self, source: str, lines: Sequence[Line], full: str) -> Future[Receipt]:
         size = sum(len(line) for line, _ in lines)
         future: Future[Receipt] = Future()
-        full = self._free_space()
         with self._gate:
             if self._refusing is not None:
                 raise self._refusing
@@ -130,10 +144,6 @@ class Pipeline:
             self._waiting += size
             self._queue.put(Submission(source, lines, size, future))
         return future
-
-    def record(self, fields: Fields) -> Future[Receipt]:
-        """Write an event of the collector's own, such as a start, a gap, an alert or a block."""
-        return self.submit(self._voice.source, [self._voice.line(fields)])
 
     def ready(self) -> str:
         """Empty when lines are accepted, else why they are not."""
@@ -173,7 +183,7 @@ class Pipeline:
                 pass
             if self._news:
                 self._sign()
-            self._seen.save(self._seen_path, self.heads())
+            self._keep_seen()
         except Exception as error:  # a writer that dies unheard would leave waiters waiting
             self._fail(error)
 
@@ -241,28 +251,28 @@ class Pipeline:
 
     def _sort(
         self, item: Submission, moment: str, start: Position, fresh: dict[str, list[Entry]]
-    ) -> tuple[int, int, dict[str, list[int]]]:
-        """New lines into `fresh`. Gives duplicates, conflicts, and where the new ones will stand."""
-        ending = suffix(moment, item.source)
+    ) -> tuple[int, int, dict[str, tuple[int, int]]]:
+        """New lines into `fresh`. Gives duplicates, conflicts, and where in each trail the new ones stand."""
+        source, judge, add = item.source, self._seen.judge, self._seen.add
+        ending = suffix(moment, source)
         duplicates = conflicts = 0
-        places: dict[str, list[int]] = {}
+        first = {trail: start[trail] + len(entries) for trail, entries in fresh.items()}
         for line, fields in item.lines:
             emitter, seq = fields["sealtrail.emitter"], fields["sealtrail.seq"]
-            verdict = self._seen.judge(item.source, emitter, seq, line)
+            verdict = judge(source, emitter, seq, line)
             if verdict == "new":
                 trail = TRAIL_OF[kind_of(fields)]
                 entries = fresh[trail]
-                index = start.get(trail, 0) + len(entries)
-                known = {**fields, "event.ingested": moment, "sealtrail.source": item.source}
-                entries.append(Entry(trail, index, seal(line, ending), known))
-                places.setdefault(trail, []).append(index)
-                self._seen.add(item.source, emitter, seq, line)
-            elif verdict == "duplicate" or item.source == self._voice.source:
+                known = {**fields, "event.ingested": moment, "sealtrail.source": source}
+                entries.append(Entry(trail, start[trail] + len(entries), seal(line, ending), known))
+                add(source, emitter, seq, line)
+            elif verdict == "duplicate" or source == self._voice.source:
                 duplicates += 1  # our own identities are deterministic: the first statement stands
             else:
                 conflicts += 1
-                self._keep_aside(item.source, emitter, seq, line)
-        return duplicates, conflicts, places
+                self._keep_aside(source, emitter, seq, line)
+        end = {trail: start[trail] + len(entries) for trail, entries in fresh.items()}
+        return duplicates, conflicts, {t: (first[t], end[t]) for t in fresh if first[t] < end[t]}
 
     def _keep_aside(self, source: str, emitter: str, seq: int, line: bytes) -> None:
         try:
@@ -274,13 +284,18 @@ class Pipeline:
             _log.warning("a conflicting line of %s cannot be kept: %s", emitter, error.what)
 
     def _answer(
-        self, item: Submission, duplicates: int, conflicts: int, places: dict[str, list[int]], end: Position
+        self,
+        item: Submission,
+        duplicates: int,
+        conflicts: int,
+        places: dict[str, tuple[int, int]],
+        end: Position,
     ) -> None:
         ranges = tuple(
-            Range(trail, _ranges(indexes), end[trail], self._logs[trail].checkpoint().decode())
-            for trail, indexes in places.items()
+            Range(trail, (place,), end[trail], self._logs[trail].checkpoint().decode())
+            for trail, place in places.items()
         )
-        accepted = sum(len(indexes) for indexes in places.values())
+        accepted = sum(stop - first for first, stop in places.values())
         self.counts["accepted"] += accepted
         self.counts["duplicates"] += duplicates
         self.counts["conflicts"] += conflicts
@@ -334,7 +349,14 @@ class Pipeline:
         end = self.heads()
         self._hand_on(fresh, start, end)
         if sum(end.values()) - sum(self._seen.position.values()) > SNAPSHOT_ENTRIES:
-            self._seen.save(self._seen_path, end)
+            self._keep_seen()
+
+    def _keep_seen(self) -> None:
+        try:
+            self._seen.save(self._seen_path, self.heads())
+        except OSError as error:
+            # It saves reading at the next start, no more: no reason to refuse anybody's events.
+            _log.warning("the table of what was seen cannot be kept: %s", error)
 
     def _fail(self, error: Exception) -> None:
         _log.critical("the ledger cannot be written: nothing is accepted any more", exc_info=error)
@@ -349,13 +371,3 @@ class Pipeline:
             if item is not None:
                 item.future.set_exception(wrapped)
         self.failed.set()
-
-
-def _ranges(indexes: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    ranges: list[tuple[int, int]] = []
-    for index in indexes:
-        if ranges and ranges[-1][1] == index:
-            ranges[-1] = (ranges[-1][0], index + 1)
-        else:
-            ranges.append((index, index + 1))
-    return tuple(ranges)

@@ -6,6 +6,7 @@ NDJSON files under `state/rejects/`, one a day and source, and one for each impo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -222,12 +223,22 @@ class RunRejects:
 
 
 def _append(path: Path, data: bytes) -> None:
+    """Append whole records. What a full disk or a crash leaves of one is never glued to the next."""
     descriptor = os.open(
-        path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, mode=0o600
+        path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, mode=0o600
     )
     try:
-        with os.fdopen(descriptor, "ab", closefd=False) as file:
-            file.write(data)
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            data = b"\n" + data
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, size)
+            raise
     finally:
         os.close(descriptor)
 

@@ -3,15 +3,14 @@
 The table is derived from the ledger and rebuilt from it when its snapshot is missing; a snapshot only saves
 reading. A source is part of the key so that one client cannot claim another's numbers beforehand.
 
-Sequences are kept as intervals for ever. The digest that tells a repeated line from another line under the
-same number is kept for the latest `DIGESTS` lines: further back a repetition counts as a duplicate.
+Sequences are kept as intervals for ever. The hash that tells a repeated line from another line under the
+same number is kept for the latest `HASHES` lines at least: further back a repetition counts as a duplicate.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections import OrderedDict
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,17 +23,15 @@ from sealtrail.follow.state import save
 
 Verdict = Literal["new", "duplicate", "conflict"]
 
-DIGESTS: Final = 262_144  # about 40 MB
+HASHES: Final = 131_072  # twice as many are kept at most: about 40 MB
 
-# Entries of each trail that are read again at a start, for their digests.
+# Entries of each trail that are read again at a start, for their hashes.
 RECENT: Final = 32_768
 
-# Emitters that are made up per request carry no position a sender could repeat.
+# Emitters that are made up per request carry no position a sender could repeat. The whole form counts: a
+# sender may call its own emitter `http-front`.
 ONCE_PREFIX: Final = "http-"
-
-
-def digest(line: bytes) -> bytes:
-    return blake2b(line, digest_size=8).digest()
+_ONCE: Final = re.compile(rf"{ONCE_PREFIX}[0-9a-f]{{32}}", re.ASCII)
 
 
 class Intervals:
@@ -47,12 +44,15 @@ class Intervals:
         self.ends = [end for _, end in ranges or ()]
 
     def __contains__(self, number: int) -> bool:
+        ends = self.ends
+        if not ends or number >= ends[-1]:  # producers count upwards: nearly always this
+            return False
         at = bisect_right(self.starts, number) - 1
-        return at >= 0 and number < self.ends[at]
+        return at >= 0 and number < ends[at]
 
     def add(self, number: int) -> None:
         ends = self.ends
-        if ends and ends[-1] == number:  # producers count upwards: nearly always this
+        if ends and ends[-1] == number:
             ends[-1] = number + 1
             return
         at = bisect_right(self.starts, number)
@@ -85,7 +85,11 @@ class Seen:
 
     def __init__(self) -> None:
         self._emitters: dict[tuple[str, str], Intervals] = {}
-        self._digests: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
+        # Python's own hash is keyed with a secret of this process, so nobody can make two lines that agree, and
+        # it need not outlive the process: the table is filled from the ledger again. Two generations, because
+        # letting go of one at once costs nothing a line.
+        self._hashes: dict[tuple[str, str, int], int] = {}
+        self._older: dict[tuple[str, str, int], int] = {}
         self.position: Position = {}
 
     def __len__(self) -> int:
@@ -95,19 +99,20 @@ class Seen:
         numbers = self._emitters.get((source, emitter))
         if numbers is None or seq not in numbers:
             return "new"
-        before = self._digests.get((source, emitter, seq))
-        return "conflict" if before is not None and before != digest(line) else "duplicate"
+        place = (source, emitter, seq)
+        before = self._hashes.get(place, self._older.get(place))
+        return "conflict" if before is not None and before != hash(line) else "duplicate"
 
     def add(self, source: str, emitter: str, seq: int, line: bytes) -> None:
-        if emitter.startswith(ONCE_PREFIX):
+        if emitter.startswith(ONCE_PREFIX) and _ONCE.fullmatch(emitter):
             return
         numbers = self._emitters.get((source, emitter))
         if numbers is None:
             numbers = self._emitters[source, emitter] = Intervals()
         numbers.add(seq)
-        self._digests[source, emitter, seq] = digest(line)
-        if len(self._digests) > DIGESTS:
-            self._digests.popitem(last=False)
+        self._hashes[source, emitter, seq] = hash(line)
+        if len(self._hashes) >= HASHES:
+            self._older, self._hashes = self._hashes, {}
 
     def gaps(self, source: str, emitter: str) -> list[tuple[int, int]]:
         numbers = self._emitters.get((source, emitter))

@@ -11,15 +11,16 @@ import logging
 import os
 import stat
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sealtrail.collect.intake import check_line
 from sealtrail.collect.own import GAP
 from sealtrail.collect.pipeline import Line, Pipeline
 from sealtrail.collect.rejects import Rejects
-from sealtrail.errors import BusyError, EventError, SealtrailError
+from sealtrail.errors import BusyError, EventError
 from sealtrail.event import Receipt
 from sealtrail.event.limits import MAX_EMITTER, MAX_LINE_BYTES
 from sealtrail.follow.state import load_json, save_json
@@ -29,12 +30,30 @@ _log = logging.getLogger("sealtrail.spool")
 
 SOURCE: Final = "spool"
 
-# Read at once: a few hundred kilobytes fill a commit, and bound what is parsed and not yet durable.
+# Read at once from one segment: a few hundred kilobytes fill a commit.
 CHUNK_BYTES: Final = 512 * 1024
+
+# Of all segments together: what is parsed and not yet durable, however many applications share the folder.
+HELD_BYTES: Final = 8 * CHUNK_BYTES
 
 # Between two looks: short after news, longer in quiet. It is the floor of the time to an alert.
 BUSY_SECONDS: Final = 0.02
 IDLE_SECONDS: Final = 0.1
+TROUBLE_SECONDS: Final = 2.0
+
+# An application that goes on writing must not keep a collector from stopping; the next start reads on.
+STOP_SECONDS: Final = 5.0
+
+
+class _Part(NamedTuple):
+    """What was read of one segment, and who tells when it is durable."""
+
+    name: str
+    end: int
+    lines: int
+    rejected: int
+    torn: int
+    future: Future[Receipt] | None
 
 
 class SpoolFollower:
@@ -46,9 +65,12 @@ class SpoolFollower:
         self._rejects = rejects
         self._cursors = cursors
         saved = load_json(cursors, {})
-        self._offsets: dict[str, int] = {k: v for k, v in saved.items() if isinstance(v, int)}
+        known = saved if isinstance(saved, dict) else {}
+        self._offsets: dict[str, int] = {k: v for k, v in known.items() if isinstance(v, int) and v >= 0}
         self._saved = dict(self._offsets)
         self._stopping = threading.Event()
+        self._told: set[str] = set()  # emitters whose gaps are recorded, until their last segment goes
+        self._faults: dict[str, str] = {}
         self.counts = {"lines": 0, "rejected": 0, "torn": 0, "gaps": 0}
         self.problem = ""
         self._thread = threading.Thread(target=self._run, name=f"sealtrail-spool-{folder.name}", daemon=True)
@@ -57,87 +79,111 @@ class SpoolFollower:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after one more look, so that what is in the folder now is in the ledger."""
+        """End once what is in the folder now is in the ledger, or after some seconds."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
+        end = float("inf")
         while True:
             last = self._stopping.is_set()
-            busy = False
+            if last:
+                end = min(end, time.monotonic() + STOP_SECONDS)
             try:
                 busy = self.look()
-                self.problem = ""
             except BusyError as error:
                 self.problem = error.what
-                if self._stopping.wait(min(error.retry_after, 2.0)):
+                if last or self._stopping.wait(min(error.retry_after, TROUBLE_SECONDS)):
                     return
-                continue
-            except (SealtrailError, OSError) as error:
+            except Exception as error:  # a thread that dies unheard would leave the folder to fill up
                 self.problem = str(error)
                 _log.exception("spool %s cannot be followed right now", self.folder)
-                if last or self._stopping.wait(2.0):
+                if last or self._stopping.wait(TROUBLE_SECONDS):
                     return
-                continue
-            if last and not busy:
-                return
-            if not last:
-                self._stopping.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
+            else:
+                self.problem = next(iter(self._faults.values()), "")
+                if last and (not busy or time.monotonic() >= end):
+                    return
+                if not last:
+                    self._stopping.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
 
     def look(self) -> bool:
         """Read every segment once; True when there was something to read."""
         found = [path for _, path in segments(self.folder)]
-        busy = False
-        waiting: list[tuple[str, int, Future[Receipt] | None]] = []
+        busy, held = False, 0
+        waiting: list[_Part] = []
+        refusal: BusyError | None = None
         for path in found:
-            # Asked before reading: a writer that is gone now writes nothing after what we read next.
-            alive = is_alive(path)
-            offset = self._offsets.get(path.name, 0)
-            lines, end = self._read(path, offset, alive=alive)
-            if end > offset:
-                busy = True
-                future = self._pipeline.submit(SOURCE, lines) if lines else None
-                waiting.append((path.name, end, future))
-        for name, end, future in waiting:
-            if future is not None:
-                future.result()
-            self._offsets[name] = end
-        if busy:
-            self._rejects.sync()  # before the only other copy may be removed
-            self._save()
-        else:
+            try:
+                part, size = self._read(path)
+            except BusyError as error:
+                refusal = error
+                break
+            except OSError as error:
+                # One file that cannot be read keeps nobody else's events waiting.
+                self._fault(path, error)
+                continue
+            self._faults.pop(path.name, None)
+            if size:
+                waiting.append(part)
+                busy, held = True, held + size
+            if held >= HELD_BYTES:
+                self._settle(waiting)
+                waiting, held = [], 0
+        # Also after a refusal: without it a folder larger than the queue would begin anew for ever.
+        self._settle(waiting)
+        if not busy and refusal is None:
             self._tidy(found)
+        self._save()
+        if refusal is not None:
+            raise refusal
         return busy
 
-    def _read(self, path: Path, offset: int, *, alive: bool) -> tuple[list[Line], int]:
-        """Checked lines from `offset`, and the offset after them."""
-        data = _read_plain(path, offset)
+    def _read(self, path: Path) -> tuple[_Part, int]:
+        """Check and submit the next lines of a segment; with them how many bytes they are."""
+        # Asked before reading: a writer that is gone now writes nothing after what we read next.
+        alive = is_alive(path)
+        offset = self._offsets.get(path.name, 0)
+        data, size = _read_plain(path, offset)
+        if size < offset:  # somebody emptied it; what is read twice is known by its identity
+            offset = 0
+            data, size = _read_plain(path, offset)
         more = len(data) == CHUNK_BYTES
         cut = data.rfind(b"\n") + 1
         if cut == 0 and more:
             cut = len(data)  # no line is this long: whatever it is, it goes into quarantine
         lines: list[Line] = []
-        at = offset
+        at, count, torn = offset, 0, 0
         for raw in data[:cut].split(b"\n"):
             if raw:
-                self._take(raw, f"{path.name}@{at}", lines)
+                count += 1
+                try:
+                    lines.append((raw, check_line(raw)))
+                except EventError as error:
+                    self._rejects.add(SOURCE, f"{path.name}@{at}", raw[:MAX_LINE_BYTES], error)
             at += len(raw) + 1
+        rejected = count - len(lines)
         if cut < len(data) and not more and not alive:
             # The writer died in the middle of this line. It is kept aside, never glued to another.
-            self.counts["torn"] += 1
+            torn = 1
             error = EventError("event.torn", f"{len(data) - cut} bytes without an end of line")
             self._rejects.add(SOURCE, f"{path.name}@{offset + cut}", data[cut:], error)
             cut = len(data)
-        return lines, offset + cut
+        future = self._pipeline.submit(SOURCE, lines) if lines else None
+        return _Part(path.name, offset + cut, count, rejected, torn, future), cut
 
-    def _take(self, raw: bytes, place: str, lines: list[Line]) -> None:
-        self.counts["lines"] += 1
-        try:
-            lines.append((raw, check_line(raw)))
-        except EventError as error:
-            self.counts["rejected"] += 1
-            self._rejects.add(SOURCE, place, raw[:MAX_LINE_BYTES], error)
+    def _settle(self, parts: list[_Part]) -> None:
+        """Wait until what was read is durable; only then is it behind us."""
+        for part in parts:
+            if part.future is not None:
+                part.future.result()
+        self._rejects.sync()  # before the only other copy may be removed
+        for part in parts:
+            self._offsets[part.name] = part.end
+            self.counts["lines"] += part.lines
+            self.counts["rejected"] += part.rejected
+            self.counts["torn"] += part.torn
 
     def _tidy(self, found: list[Path]) -> None:
         """Remove segments that are read to their end and have no writer any more.
@@ -146,29 +192,33 @@ class SpoolFollower:
         and the pipeline knows the second record by its identity.
         """
         finished = [path for path in found if self._is_finished(path)]
-        if not finished:
-            return
         left = {name.emitter for name, path in segments(self.folder) if path not in finished}
-        ended = {_emitter(path) for path in finished} - left
-        for future in [future for emitter in ended for future in self._report_gaps(emitter)]:
-            future.result()
+        for emitter in sorted({_emitter(path) for path in finished} - left - self._told):
+            self._report_gaps(emitter)
+            self._told.add(emitter)
         for path in finished:
-            if remove_if_read(path, self._offsets.get(path.name, 0)):
-                self._offsets.pop(path.name, None)
-        self._save()
+            try:
+                gone = remove_if_read(path, self._offsets.get(path.name, 0))
+            except OSError as error:
+                self._fault(path, error)
+                continue
+            if gone:
+                self._told.discard(_emitter(path))
+        there = {path.name for _, path in segments(self.folder)}
+        self._offsets = {name: offset for name, offset in self._offsets.items() if name in there}
 
     def _is_finished(self, path: Path) -> bool:
         if is_alive(path):
             return False
         try:
-            return path.stat().st_size <= self._offsets.get(path.name, 0)
+            return path.lstat().st_size == self._offsets.get(path.name, 0)
         except FileNotFoundError:
             return False
 
-    def _report_gaps(self, emitter: str) -> list[Future[Receipt]]:
-        futures = []
+    def _report_gaps(self, emitter: str) -> None:
+        """Record which numbers never arrived. Counted where the record is new, so once."""
+        told: list[tuple[int, Future[Receipt]]] = []
         for number, (first, end) in enumerate(self._pipeline.gaps(SOURCE, emitter)):
-            self.counts["gaps"] += end - first
             gap = {
                 "event.action": GAP,
                 "event.outcome": "failure",
@@ -179,8 +229,14 @@ class SpoolFollower:
                 "sealtrail.emitter": f"gap:{emitter}"[:MAX_EMITTER],
                 "sealtrail.seq": number,
             }
-            futures.append(self._pipeline.record(gap))
-        return futures
+            told.append((end - first, self._pipeline.record(gap)))
+        for missing, future in told:
+            self.counts["gaps"] += missing * future.result().accepted
+
+    def _fault(self, path: Path, error: OSError) -> None:
+        if path.name not in self._faults:
+            _log.error("%s: %s", path, error.strerror or error)
+        self._faults[path.name] = f"{path.name}: {error.strerror or error}"
 
     def _save(self) -> None:
         if self._offsets != self._saved:
@@ -193,8 +249,8 @@ def _emitter(path: Path) -> str:
     return name[0] if name is not None else ""
 
 
-def _read_plain(path: Path, offset: int) -> bytes:
-    """Up to a chunk of a plain file; nothing of what an application could put there instead.
+def _read_plain(path: Path, offset: int) -> tuple[bytes, int]:
+    """Up to a chunk of a plain file, and its size; nothing of what could be put there instead.
 
     The folder belongs to the application: a link must not make the collector read another file for it, and a
     pipe must not make it wait.
@@ -202,10 +258,11 @@ def _read_plain(path: Path, offset: int) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        return b""
+        return b"", offset
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return b""
-        return os.pread(descriptor, CHUNK_BYTES, offset)
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return b"", offset
+        return os.pread(descriptor, CHUNK_BYTES, offset), found.st_size
     finally:
         os.close(descriptor)

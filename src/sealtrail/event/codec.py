@@ -70,6 +70,17 @@ def canonical(fields: Mapping[str, Any]) -> bytes:
 
 def decode(line: bytes) -> Fields:
     """One line as fields. Raises EventError for anything that two JSON readers could read differently."""
+    return _decoded(line)[0]
+
+
+def examine(line: bytes) -> tuple[Fields, bool]:
+    """`decode`, and whether the line is already the canonical form of its fields: one encoding tells both."""
+    fields, same = _decoded(line)
+    return fields, same and is_ordered(fields)
+
+
+def _decoded(line: bytes) -> tuple[Fields, bool]:
+    """The fields, and whether encoding them again gives the same bytes."""
     _check_length(line)
     try:
         value = _decode(line)
@@ -84,20 +95,26 @@ def decode(line: bytes) -> Fields:
     _check_values(value)  # before the encoder, which would recurse as deep as the value is nested
     # Encoding again gives the same bytes unless a key came twice, white space or needless escapes were
     # there: only then is the slow, exact reader worth its price.
-    if encode(value) != line:
+    same = encode(value) == line
+    if not same:
         _refuse_duplicates(line)
-    return value
+    return value, same
 
 
 def is_canonical(line: bytes, fields: Fields) -> bool:
     """True where `line` is already the canonical form of `fields`, which `decode(line)` gave."""
+    return is_ordered(fields) and encode(fields) == line
+
+
+def is_ordered(fields: Fields) -> bool:
+    """True where the keys stand in the order of canonical bytes."""
     keys = tuple(fields)
     if keys not in _seen_orders:
         if tuple(ordered(fields)) != keys:
             return False
         if len(_seen_orders) < _MAX_ORDERS and len(keys) <= len(ORDER) and sum(map(len, keys)) <= _MAX_NAMES:
             _seen_orders.add(keys)
-    return encode(fields) == line
+    return True
 
 
 # Producers send a handful of key sequences over and over. Producers are not trusted, so both the number of
@@ -184,6 +201,11 @@ def _refuse_duplicates(line: bytes) -> None:
         raise EventError("event.too-deep", f"the event nests deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:
         raise EventError("event.not-json", f"JSON readers disagree about the line: {error}") from None
+
+
+def is_sound(value: Any) -> bool:
+    """True for a nested value that may stand in an event: its depth and its numbers are within bounds."""
+    return _fault(value, 1) is None
 
 
 def _check_values(fields: Fields) -> None:

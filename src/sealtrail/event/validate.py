@@ -26,7 +26,8 @@ def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _is_time(value: Any) -> bool:
+def is_time(value: Any) -> bool:
+    """True for RFC 3339 text in UTC that names a moment of the calendar."""
     if not isinstance(value, str) or _TIME.fullmatch(value) is None:
         return False
     try:
@@ -34,6 +35,11 @@ def _is_time(value: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_emitter(text: str) -> bool:
+    """True for what may stand in `sealtrail.emitter`."""
+    return _EMITTER.fullmatch(text) is not None
 
 
 def _is_long(value: Any) -> bool:
@@ -45,7 +51,7 @@ _CHECKS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "text": (lambda v: isinstance(v, str), "a string"),
     "ip": (lambda v: isinstance(v, str), "a string"),
     "keywords": (_is_texts, "an array of strings"),
-    "time": (_is_time, "RFC 3339 in UTC, such as 2026-11-24T08:00:00.000000Z"),
+    "time": (is_time, "RFC 3339 in UTC, such as 2026-11-24T08:00:00.000000Z"),
     "long": (_is_long, "an integer"),
     "bool": (lambda v: isinstance(v, bool), "true or false"),
     "json": (lambda _: True, "anything"),
@@ -97,7 +103,7 @@ def check(fields: Fields, *, reserved: bool = False) -> None:
         raise EventError(
             "event.type", f"expected one of {', '.join(KINDS)}, got {_shown(kind)}", path="$.sealtrail.kind"
         )
-    if _EMITTER.fullmatch(fields["sealtrail.emitter"]) is None:
+    if not is_emitter(fields["sealtrail.emitter"]):
         raise EventError(
             "event.type",
             f"expected 1 to {MAX_EMITTER} letters, digits, dots, colons or dashes",

@@ -25,6 +25,8 @@ _LINE: Final = re.compile(r"[^\r\n\"']+")
 _SKIPPED: Final = frozenset({"null", "none", "true", "false", "undefined", "nil"})
 _TO_LINE_END: Final = frozenset({"authorization", "session"})
 
+# Honest addresses have fewer parts; with more, one pass over the decoded text has to do.
+_MAX_PIECES: Final = 64
 _PIECES: Final = re.compile(r"([\s&?;,\"'<>/#]+)")
 
 
@@ -139,6 +141,8 @@ def _behind_percent(value: str, rules: list[str], policy: Policy, keep: Collecti
     if not rules_in(decoded(value), keep):
         return value
     pieces = _PIECES.split(value)
+    if len(pieces) > _MAX_PIECES:
+        return _once(decoded(value), rules, policy, keep)
     for place, piece in enumerate(pieces):
         if "%" in piece:
             hidden = rules_in(decoded(piece), keep)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -14,6 +15,10 @@ from sealtrail.follow.state import save
 from sealtrail.settings import DiskSettings
 
 FORMAT: Final = "sealtrail 1\n"
+
+# How often, and how long after the other, a lock is tried that somebody else holds.
+LOOKS: Final = 10
+LOOK_SECONDS: Final = 0.02
 
 
 class Folder:
@@ -87,16 +92,14 @@ class WriterLock:
 
     def __enter__(self) -> Self:
         descriptor = os.open(self._folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(descriptor):
             pid = os.pread(descriptor, 20, 0).decode() or "unknown"
             os.close(descriptor)
             raise LedgerError(
                 "ledger.locked",
                 f"process {pid} is the writer of {self._folder.root}",
                 hint="Commands that read need no lock. To write, use the running server, or stop it first.",
-            ) from None
+            )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         self._descriptor = descriptor
@@ -106,6 +109,18 @@ class WriterLock:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock. A command that looks whether there is a writer holds it for a moment: look again."""
+    for _ in range(LOOKS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOOK_SECONDS)
+        else:
+            return True
+    return False
 
 
 def free_space(folder: Path, settings: DiskSettings) -> str:

@@ -11,7 +11,6 @@ from typing import Final
 
 from sealtrail.collect.own import PRUNE
 from sealtrail.collect.pipeline import Pipeline
-from sealtrail.errors import SealtrailError
 from sealtrail.event import read
 from sealtrail.follow import Hub
 from sealtrail.ledger.layout import VOLUME_ENTRIES
@@ -37,6 +36,8 @@ class Housekeeping:
         ledger: LedgerReader,
         hub: Hub,
         store: ColumnarStore,
+        *,
+        volume_entries: int = VOLUME_ENTRIES,
     ) -> None:
         self._trails = trails
         self._settings = settings
@@ -44,6 +45,7 @@ class Housekeeping:
         self._ledger = ledger
         self._hub = hub
         self._store = store
+        self._entries = volume_entries
         self._stopping = threading.Event()
         self._retained = -RETENTION_SECONDS
         self._announced: dict[str, tuple[int, int]] = {}  # trail -> (end, index of the event in audit)
@@ -61,7 +63,7 @@ class Housekeeping:
         while not self._stopping.wait(EVERY_SECONDS):
             try:
                 self.once()
-            except (SealtrailError, OSError):
+            except Exception:  # a thread that dies unheard would let the disk fill up
                 _log.exception("housekeeping failed; it is tried again")
 
     def once(self) -> None:
@@ -89,8 +91,9 @@ class Housekeeping:
         """Remove volumes whose prune event is signed."""
         for trail, (end, event) in list(self._announced.items()):
             if self._pipeline.published("audit") > event:
-                prune_volumes(self._trails / trail, end)
+                # The index first: after a crash in between it names nothing that is gone.
                 self._store.forget(trail, end)
+                prune_volumes(self._trails / trail, end, volume_entries=self._entries)
                 del self._announced[trail]
 
     def _expired(self, trail: str, limit: datetime) -> int:
@@ -98,12 +101,12 @@ class Housekeeping:
         size = min(self._ledger.sizes()[trail], self._hub.slowest(trail))
         end = self._ledger.first()[trail]
         # A volume may go when the entry after it is old enough as well: then all of it is.
-        while end + VOLUME_ENTRIES < size:
-            after = read(self._ledger.entry(trail, end + VOLUME_ENTRIES))
+        while end + self._entries < size:
+            after = read(self._ledger.entry(trail, end + self._entries))
             if datetime.fromisoformat(after["event.ingested"]) > limit:
                 break
-            end += VOLUME_ENTRIES
-        return prunable(self._trails / trail, end)
+            end += self._entries
+        return prunable(self._trails / trail, end, volume_entries=self._entries)
 
     def _announce(self, trail: str, end: int, days: int) -> None:
         event = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -87,9 +88,21 @@ class Served:
     def run(self) -> bool:
         """Serve until SIGINT or SIGTERM. False when it ended because the ledger could not be written."""
         assert self._server is not None
-        watcher = threading.Thread(target=self._watch, args=(self._server,), daemon=True)
+        server = self._server
+
+        def end(number: int, frame: object) -> None:  # noqa: ARG001 - the shape of a handler
+            server.should_exit = True
+
+        # uvicorn raises a signal again when it has ended its part, for whoever was there before it. The
+        # default is to die on the spot: the collector would not get to sign what it has accepted.
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        watcher = threading.Thread(target=self._watch, args=(server,), daemon=True)
         watcher.start()
-        self._server.run(sockets=[self._socket])
+        try:
+            server.run(sockets=[self._socket])
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
         return not self.collector.pipeline.failed.is_set()
 
     def in_background(self) -> Callable[[], None]:

@@ -25,6 +25,7 @@ from sealtrail.collect.spools import SpoolFollower
 from sealtrail.errors import SealtrailError, UsageError
 from sealtrail.event import Batch, Receipt
 from sealtrail.follow import Follower, Hub
+from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.folder import Folder, WriterLock, free_space
 from sealtrail.serve.guarding import Guard
@@ -59,12 +60,14 @@ class Collector:
         guard: bool = True,
         rules: Sequence[Path] = (),
         clear_index: bool = False,
+        volume_entries: int = VOLUME_ENTRIES,
     ) -> None:
         self.folder = folder
         self._spool_paths = list(spools)
         self._with_guard = guard
         self._rule_paths = list(rules)
         self._clear_index = clear_index
+        self._volume_entries = volume_entries
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -88,10 +91,15 @@ class Collector:
         folder.create()
         self.settings: Settings = load(folder.root)
         self._stack.enter_context(WriterLock(folder))
-        self.logs = open_trails(folder.trails, folder.keys, origin=self.settings.ledger.origin)
+        self.logs = open_trails(
+            folder.trails,
+            folder.keys,
+            origin=self.settings.ledger.origin,
+            volume_entries=self._volume_entries,
+        )
         for log in self.logs.values():
             self._stack.callback(log.close)
-        self.ledger = LedgerReader(folder.root, durable=self._durable)
+        self.ledger = LedgerReader(folder.root, durable=self._durable, volume_entries=self._volume_entries)
         self._stack.callback(self.ledger.close)
         self.rejects = Rejects(folder.rejects)
         seen = Seen.load(folder.seen)
@@ -128,7 +136,13 @@ class Collector:
             for place, path in enumerate(self._spool_paths)
         ]
         self.housekeeping = Housekeeping(
-            folder.trails, self.settings.retention, self.pipeline, self.ledger, self.hub, self.store
+            folder.trails,
+            self.settings.retention,
+            self.pipeline,
+            self.ledger,
+            self.hub,
+            self.store,
+            volume_entries=self._volume_entries,
         )
         self.inbox = Inbox(folder.inbox, self._carry_out)
 
@@ -216,7 +230,9 @@ class Collector:
                     "conflicts": receipt.conflicts,
                 }
             case "record":
-                return _told(self.pipeline.record(dict(act["fields"])))
+                # Named after the request: one that is carried out again after a crash is recorded once.
+                identity = {"sealtrail.emitter": f"inbox:{act['request']}", "sealtrail.seq": 0}
+                return _told(self.pipeline.record({**identity, **act["fields"]}))
             case "block" | "unblock" | "blocks":
                 if self.guard is None:
                     raise UsageError("usage.argument", "this collector runs without response")

@@ -91,7 +91,6 @@ class Spool:
         `head` is a line up to where `sealtrail.emitter` belongs, `tail` what follows `sealtrail.seq` without
         the closing brace. An event that is not written uses up its number all the same.
         """
-        copy = -1
         with self._lock:
             if self._busy:
                 if len(self._late) >= _MAX_LATE:
@@ -102,16 +101,17 @@ class Spool:
             self._busy = True
             try:
                 done = self._write(head, tail, audit)
-                while self._late:
-                    self._write(*self._late.pop(0))
-                if fsync and done:
-                    copy = os.dup(self._descriptor)
+                if self._late:
+                    self._write_late()
+                if not fsync or not done:
+                    return done
+                copy = os.dup(self._descriptor)
             except OSError:
                 return False
             finally:
                 self._busy = False
         # Outside the lock: the threads that did not ask for durability do not wait for the disk.
-        return self._sync(copy) if copy >= 0 else done
+        return self._sync(copy)
 
     def _write(self, head: bytes, tail: bytes, audit: bool) -> bool:
         number = self._seq
@@ -134,6 +134,10 @@ class Spool:
         self._torn = False
         self.written += 1
         return True
+
+    def _write_late(self) -> None:
+        while self._late:
+            self._write(*self._late.pop(0))
 
     def _lost(self, message: str) -> bool:
         self._tell("write", message)

@@ -78,7 +78,7 @@ def segments(folder: Path) -> list[tuple[SegmentName, Path]]:
 def is_alive(path: Path) -> bool:
     """True while a writer may still append to this segment. False when it is gone."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:
@@ -93,7 +93,7 @@ def remove_if_read(path: Path, size: int) -> bool:
     The lock is held from the look at the size to the unlink: a writer cannot come back in between.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return True
     except OSError:
