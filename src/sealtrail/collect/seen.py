@@ -85,7 +85,7 @@ class Seen:
 
     def __init__(self) -> None:
         self._emitters: dict[tuple[str, str], Intervals] = {}
-        # Python's own hash is keyed with a secret of this process, so nobody can make two lines that agree, and
+        # Python's own hash is keyed with a secret of this process: nobody can make two lines that agree, and
         # it need not outlive the process: the table is filled from the ledger again. Two generations, because
         # letting go of one at once costs nothing a line.
         self._hashes: dict[tuple[str, str, int], int] = {}

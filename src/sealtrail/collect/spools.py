@@ -167,8 +167,8 @@ class SpoolFollower:
         if cut < len(data) and not more and not alive:
             # The writer died in the middle of this line. It is kept aside, never glued to another.
             torn = 1
-            error = EventError("event.torn", f"{len(data) - cut} bytes without an end of line")
-            self._rejects.add(SOURCE, f"{path.name}@{offset + cut}", data[cut:], error)
+            why = EventError("event.torn", f"{len(data) - cut} bytes without an end of line")
+            self._rejects.add(SOURCE, f"{path.name}@{offset + cut}", data[cut:], why)
             cut = len(data)
         future = self._pipeline.submit(SOURCE, lines) if lines else None
         return _Part(path.name, offset + cut, count, rejected, torn, future), cut
