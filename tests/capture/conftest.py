@@ -8,7 +8,7 @@ from flask import Flask, abort, request
 from flask.testing import FlaskClient
 
 import sealtrail
-from sealtrail.event import Fields, check, decode, is_canonical
+from sealtrail.event import Fields, check, decode, hostile, is_canonical, known, model  # noqa: F401 - makers of these lines
 from sealtrail.flask import Sealtrail
 from sealtrail.spool.layout import segments
 

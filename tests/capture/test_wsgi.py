@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 
-from sealtrail.capture import exchange, recorder, wsgi  # noqa: F401 - what these tests exercise
+from sealtrail.capture import blocks, exchange, ids, recorder, wsgi  # noqa: F401 - what these tests exercise
 from sealtrail.spool.layout import Block, BlockList, publish_blocks
 
 SECRET = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
