@@ -16,7 +16,7 @@ Events = Callable[[], list[Fields]]
 
 
 class Patient(FlaskClient):
-    """Reads each answer to its end and closes it, as a server does; `buffered=False` leaves that to the test."""
+    """Reads each answer to its end and closes it; `buffered=False` leaves that to the test."""
 
     def open(self, *args, buffered: bool = True, **kwargs):
         return super().open(*args, buffered=buffered, **kwargs)

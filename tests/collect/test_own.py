@@ -100,7 +100,7 @@ def test_an_ingest_key_cannot_speak_for_the_collector_and_an_admin_key_can(line,
 )
 def test_no_other_spelling_gets_past_an_ingest_key(sent):
     with pytest.raises(EventError) as refused:
-        read_line(json.dumps(sent).encode(), "x", 0)
+        read_line(json.dumps({"@timestamp": "2026-01-01T00:00:00Z", **sent}).encode(), "x", 0)
     assert refused.value.code in {"event.reserved-kind", "event.type"}
 
 

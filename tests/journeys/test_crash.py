@@ -111,9 +111,7 @@ def test_kill_9_of_application_or_collector_loses_and_doubles_nothing(tmp_path: 
     stored = [e["http.request.id"] for e in entries if e.get("sealtrail.kind") == "request"]
     assert len(stored) == len(set(stored))
     lost = set(answered) - set(stored)
-    print(
-        f"{len(answered)} answered, {KILLS} + {killed_workers} kills, {len(lost)} finished requests without event"
-    )
+    print(f"{len(answered)} answered, {KILLS} + {killed_workers} kills, {len(lost)} answers without event")
     assert len(lost) <= THREADS * killed_workers
     # Every number an emitter reached is there: what os.write returned for was stored.
     assert not [e for e in entries if e["event.action"] == "sealtrail.gap"]
