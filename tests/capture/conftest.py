@@ -8,6 +8,8 @@ from flask import Flask, abort, request
 from flask.testing import FlaskClient
 
 import sealtrail
+from sealtrail.capture import context, recorder
+from sealtrail.capture.recorder import Recorder
 from sealtrail.event import Fields, check, decode, hostile, is_canonical, known, model  # noqa: F401 - makers of these lines
 from sealtrail.flask import Sealtrail
 from sealtrail.spool.layout import segments
@@ -42,6 +44,18 @@ def events(spool: Path) -> Events:
         return found
 
     return read
+
+
+@pytest.fixture
+def made(spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    """The recorder that serves acts outside of requests, of this test's own; it trusts 10.0.0.0/8."""
+    monkeypatch.setattr(recorder, "_default", None)
+    made = recorder.configured("shop", spool=spool, trusted_proxies=("10.0.0.0/8",))
+    call, acting = context.current.set(None), context._acting.set(None)
+    yield made
+    context._acting.reset(acting)
+    context.current.reset(call)
+    made.spool.close()
 
 
 @pytest.fixture

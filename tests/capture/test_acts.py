@@ -4,7 +4,6 @@ import pytest
 from flask import Flask
 
 import sealtrail
-from sealtrail.capture import auditing, change, context, marks, pseudonym  # noqa: F401 - exercised below
 
 
 @pytest.fixture
@@ -91,3 +90,96 @@ def test_a_decorated_function_is_recorded_whether_it_succeeds_or_raises(client, 
 def test_hostile_values_never_raise_and_every_event_is_still_well_formed(client, events) -> None:
     assert client.get("/hostile").text == "fine"
     assert len(events()) == 17
+
+
+def test_a_login_makes_the_rest_of_the_request_the_users(app: Flask, events) -> None:
+    @app.post("/sign-in")
+    def sign_in() -> str:
+        sealtrail.login_succeeded(
+            "u1", method="password", mfa=True, factors=["totp"], roles=["admin"], tenant="acme", session="s-1"
+        )
+        sealtrail.audit("cart.merge")
+        return "in"
+
+    app.test_client().post("/sign-in", headers={"User-Agent": "agent/1"})
+    login, merge, request = events()
+    expected = {
+        "sealtrail.kind": "authentication",
+        "event.category": ["authentication"],
+        "event.type": ["start"],
+        "event.action": "authn_login_success",
+        "event.outcome": "success",
+        "user.id": "u1",
+        "user.roles": ["admin"],
+        "organization.id": "acme",
+        "client.ip": "127.0.0.1",
+        "user_agent.original": "agent/1",
+        "sealtrail.auth.method": "password",
+        "sealtrail.auth.mfa": True,
+        "sealtrail.auth.factors": ["totp"],
+    }
+    assert {name: login.get(name) for name in expected} == expected
+    assert "s-1" not in str(login)
+    assert merge["user.id"] == request["user.id"] == "u1"
+    assert login["http.request.id"] == merge["http.request.id"] == request["http.request.id"]
+    assert login["trace.id"] == request["trace.id"]
+
+
+def test_acts_work_outside_of_a_request(made, events) -> None:
+    assert sealtrail.login_failed(name="alice", reason="locked", attempts=3)
+    assert sealtrail.login_succeeded("u1")
+    assert sealtrail.audit("job.run", fsync=True)
+    failed, succeeded, run = events()
+    assert (failed["sealtrail.auth.attempts"], failed["event.reason"]) == (3, "locked")
+    assert "user.id" not in failed
+    assert failed["user.hash"] == made.pseudonyms.of_name("Alice")
+    assert succeeded["user.id"] == "u1"
+    assert run["user.id"] == "anonymous"
+
+
+@pytest.mark.parametrize(
+    ("action", "category", "kind"),
+    [
+        ("user.role.update", ["iam"], ["change"]),
+        ("invoice.delete", ["api"], ["deletion"]),
+        ("setting.create", ["configuration"], ["creation"]),
+        ("report.export", ["api"], ["access"]),
+        ("sys_startup", ["api"], ["info"]),
+    ],
+)
+def test_an_action_tells_its_category_and_type(made, events, action, category, kind) -> None:
+    sealtrail.audit(action)
+    assert (events()[0]["event.category"], events()[0]["event.type"]) == (category, kind)
+
+
+def test_the_collectors_own_names_cannot_be_taken(made, events) -> None:
+    sealtrail.audit("sealtrail.prune", outcome="splendid")
+    (event,) = events()
+    assert event["event.action"] == "app.sealtrail.prune"
+    assert event["event.outcome"] == "unknown"
+    assert event["sealtrail.notes"] == ["event.action:reserved", "event.outcome:unknown"]
+
+
+def test_decisions_details_and_own_fields_are_kept_without_secrets(made, events) -> None:
+    sealtrail.audit(
+        "order.refund",
+        target=("order", "7", "Order seven"),
+        decision="allow",
+        rule="refunds-under-50",
+        details={"amount": 12.5, "card": {"number": "4111111111111111"}},
+        fields={"acme.region": "eu"},
+    )
+    (event,) = events()
+    assert event["sealtrail.target.name"] == "Order seven"
+    assert (event["sealtrail.policy.decision"], event["sealtrail.policy.rule"]) == (
+        "allow",
+        "refunds-under-50",
+    )
+    assert event["sealtrail.details"] == {"amount": 12.5, "card": {"number": "[redacted:card-number]"}}
+    assert event["acme.region"] == "eu"
+
+
+def test_the_applications_own_values_are_never_changed(made) -> None:
+    details = {"password": "x", "list": [1, {"token": "t"}]}
+    sealtrail.audit("a.b", details=details, change=[("password", "x", "y")])
+    assert details == {"password": "x", "list": [1, {"token": "t"}]}

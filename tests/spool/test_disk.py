@@ -12,6 +12,9 @@ from sealtrail.spool import disk
 from sealtrail.spool.disk import Spool
 from sealtrail.spool.layout import is_alive, parse_segment_name, segments
 
+# Python 3.12 warns of a fork beside threads; that it works is what is tested.
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+
 HEAD = b'{"a":1'
 SEQ = re.compile(rb'"sealtrail\.emitter":"([0-9a-f]+)","sealtrail\.seq":(\d+)')
 

@@ -51,15 +51,14 @@ def _one(item: Any) -> Change:
 
 
 def _compare(path: str, before: Any, after: Any, found: list[Change], depth: int) -> None:
-    if before == after and type(before) is type(after):
-        return
     if depth < _MAX_DEPTH and isinstance(before or {}, Mapping) and isinstance(after or {}, Mapping):
         before, after = before or {}, after or {}
         for key in dict.fromkeys((*before, *after)):
             name = f"{path}.{key}" if path else str(key)
             _compare(name, before.get(key), after.get(key), found, depth + 1)
         return
-    found.append({"path": path, "old": before, "new": after})
+    if before != after or type(before) is not type(after):
+        found.append({"path": path, "old": before, "new": after})
 
 
 def _scrubbed(found: list[Change], marks: Marks) -> list[Change]:

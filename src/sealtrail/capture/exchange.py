@@ -109,9 +109,11 @@ def record(call: Exchange, error: BaseException | None, block: str | None = None
     if not original:
         # WSGI itself hands on only the decoded path.
         marks.note("url.undecoded")
-    elif original == (f"{path}?{query}" if query else path) and scrub.is_clean_target(path, query):
-        original = ""  # needs no cleaning
-    if original or not path or not (event.domain or _put_if_clean(event, host)):
+    # Most requests hold nothing to remove, and their target is encoded nowhere: then a look is enough.
+    as_decoded = original == (f"{path}?{query}" if query else path)
+    if not (
+        as_decoded and scrub.is_clean_target(path, query) and (event.domain or _put_if_clean(event, host))
+    ):
         _clean(event, host, marks)
     if not authorization and (key := get("HTTP_X_API_KEY")):
         event.auth_scheme = "api-key"
@@ -197,7 +199,7 @@ def _without_port(host: str) -> str:
 
 
 def _mime(marks: Marks, field: str, value: str | None) -> str:
-    return marks.text(field, value.partition(";")[0].strip().lower(), _MAX_SHORT) if value else ""
+    return marks.text(field, value.partition(";")[0].strip(), _MAX_SHORT).lower() if value else ""
 
 
 _JSON_AND_PAGES: Final = (

@@ -15,6 +15,8 @@ from typing import Final
 # What logs, shells and headers carry without quoting; long enough for the usual gateways' ids.
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:=+/@-]{0,127}", re.ASCII)
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.ASCII)
+# Added to microseconds it leaves the last six digits, and makes sure that there are six.
+_MANY_DIGITS: Final = 10**17
 _NO_TRACE: Final = "0" * 32
 _NO_SPAN: Final = "0" * 16
 
@@ -49,7 +51,7 @@ _second: tuple[int, str] = (-1, "")
 def new_ids() -> tuple[str, str]:
     """A UUID of version 7, and the same as 32 hexadecimal digits, which make a trace id as well."""
     global _millisecond  # noqa: PLW0603 - a memo of one entry
-    now = time.time_ns() // 1_000_000
+    now = time.time_ns() // 1_000_000 & 0xFFFFFFFFFFFF
     known, text, dashed = _millisecond
     if now != known:
         text = f"{now:012x}"
@@ -93,4 +95,4 @@ def moment() -> str:
         known = now // 1_000_000
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(known))
         _second = (known, text)
-    return f"{text}.{str(now)[-6:]}Z"
+    return f"{text}.{str(now + _MANY_DIGITS)[-6:]}Z"

@@ -6,6 +6,7 @@ A WSGI application's call returns before the body is made; it is the server that
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
@@ -53,7 +54,7 @@ class WsgiCapture:
             return self.app(environ, start_response)
         if block is not None:
             return exchange.refuse(block.id)
-        exchange.token = context.current.set(exchange)
+        exchange.enter()
         try:
             body = exchange.body = self.app(environ, exchange.start)
         except BaseException as error:
@@ -71,10 +72,10 @@ class Exchange(Call):
     mime = ""
     sent = 0
     body: Iterable[bytes] = ()
-    token: Any = None
+    _before: weakref.ref[Call] | None = None
     _write: Callable[[bytes], object] | None = None
     ended = 0
-    _done = False
+    _done = True  # until it is entered
 
     def __init__(
         self, recorder: Recorder, environ: dict[str, Any], start_response: StartResponse, route: Route
@@ -102,6 +103,16 @@ class Exchange(Call):
             get("REMOTE_ADDR") or "", get("HTTP_X_FORWARDED_FOR") or "", get("HTTP_FORWARDED") or ""
         )
         self.user_agent = get("HTTP_USER_AGENT") or ""
+
+    def enter(self) -> None:
+        """Make this the current request, and have it recorded whatever comes."""
+        before = context.current.get()
+        if before is not None:
+            # An outer request of this thread is held by its server. One that nobody closed must not be held
+            # by the next, or they would form a chain.
+            self._before = weakref.ref(before)
+        context.current.set(self)
+        self._done = False
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
@@ -173,7 +184,7 @@ class Exchange(Call):
 
     def __del__(self) -> None:
         # Test clients and careless servers do not close; late is better than never.
-        if not self._done and self.token is not None:
+        if not self._done:
             self.finish()
 
     def finish(self, error: BaseException | None = None) -> None:
@@ -187,14 +198,10 @@ class Exchange(Call):
             self.recorder.failed()
         # A body may be closed by another thread or task, or after the next request has begun here.
         if context.current.get() is self:
-            try:
-                context.current.reset(self.token)
-            except (ValueError, RuntimeError):
-                context.current.set(None)
+            context.current.set(None if self._before is None else self._before())
 
     def refuse(self, block: str) -> Iterable[bytes]:
         """Answer in the application's place."""
-        self._done = True
         body = b'{"error":"blocked","request_id":"%b"}\n' % self.request_id.encode("ascii", "replace")
         headers = [
             ("Content-Type", "application/json"),

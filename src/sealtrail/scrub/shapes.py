@@ -162,7 +162,8 @@ _MAX_HEADERS: Final = 4
 _KEY_BEGIN: Final = _re(r"-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_END: Final = _re(r"-----END[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
-_LOCAL_PART: Final = _re(r"[A-Za-z0-9.!#$&'*+/=?^_`{|}~-]{1,64}")
+# The standard allows more, such as / and =, which in logs end a name far more often than they stand in one.
+_LOCAL_PART: Final = _re(r"[A-Za-z0-9._+~!$*-]{1,64}")
 _DOMAIN: Final = _re(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,8}(?:[A-Za-z]{2,24}|xn--[A-Za-z0-9-]{2,59})(?![A-Za-z0-9])"
 )

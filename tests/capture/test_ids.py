@@ -1,0 +1,125 @@
+import os
+import re
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sealtrail.capture.ids import (
+    moment,
+    new_id,
+    new_ids,
+    new_span_id,
+    parse_traceparent,
+    valid_request_id,
+)
+
+# Python 3.12 warns of a fork beside threads; that it works is what is tested.
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+
+
+def test_an_id_is_a_uuid_of_version_7_of_this_millisecond():
+    before = time.time_ns() // 1_000_000
+    made = uuid.UUID(new_id())
+    assert made.version == 7
+    assert made.variant == uuid.RFC_4122
+    assert before <= made.int >> 80 <= time.time_ns() // 1_000_000
+
+
+def test_the_two_forms_of_an_id_are_one():
+    dashed, plain = new_ids()
+    assert uuid.UUID(dashed).hex == plain
+    assert str(uuid.UUID(plain)) == dashed
+
+
+def test_threads_never_make_the_same_id():
+    made = []
+
+    def make():
+        made.extend([new_id() for _ in range(5000)])
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(made)) == 20_000
+
+
+def test_a_forked_child_makes_other_ids():
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, f"{new_id()[14:]} {new_span_id()}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs, their_span = os.read(read, 100).decode().split()
+    os.close(read)
+    os.close(write)
+    assert theirs[:14] != new_id()[14:28]
+    assert their_span[:8] != new_span_id()[:8]
+
+
+def test_span_ids_are_sixteen_digits_and_differ():
+    made = {new_span_id() for _ in range(1000)}
+    assert len(made) == 1000
+    assert all(re.fullmatch(r"[0-9a-f]{16}", span) and int(span, 16) for span in made)
+
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+def test_a_traceparent_gives_the_callers_trace_and_span():
+    assert parse_traceparent(f"00-{TRACE}-{SPAN}-01") == (TRACE, SPAN)
+    assert parse_traceparent(f"cc-{TRACE}-{SPAN}-01-what-the-future-brings") == (TRACE, SPAN)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        f"00-{TRACE}-{SPAN}",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01-more",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01\n",
+        f"cc-{TRACE}-{SPAN}-01-" + "x" * 300,
+    ],
+)
+def test_a_traceparent_that_the_standard_says_to_ignore_is_ignored(header):
+    assert parse_traceparent(header) is None
+
+
+@pytest.mark.parametrize("text", ["a", "req_01.x-Y", "Root=1-67891233-abcdef01", "x" * 128])
+def test_usual_request_ids_are_taken(text):
+    assert valid_request_id(text)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 129, "a b", "a\nb", "a\r\nSet-Cookie: x", '"', "é", "-x"])
+def test_other_request_ids_are_not(text):
+    assert not valid_request_id(text)
+
+
+def test_a_moment_has_six_digits_of_a_second_and_is_now():
+    before = datetime.now(UTC)
+    text = moment()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text)
+    assert before.replace(microsecond=before.microsecond) <= datetime.fromisoformat(text) <= datetime.now(UTC)
+
+
+@given(st.integers(0, 4_102_444_800_000_000_000))
+def test_a_moment_is_what_the_clock_says(nanoseconds):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: nanoseconds)
+        text = moment()
+    expected = datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC).replace(
+        microsecond=nanoseconds // 1000 % 1_000_000
+    )
+    assert datetime.fromisoformat(text) == expected
+    assert len(text) == 27
