@@ -1,9 +1,11 @@
 """What an event costs the collector: stage by stage on one core, through the whole server, and at the least.
 
-stages  each step in this process, on the same events, round after round; the median of the rounds
+stages  each step in this process, batch after batch; the median of the batches
 whole   a real `sealtrail serve`: CPU of that process from the first line to the last row in the index, all
         of it counted (checking, sealing, fdatasync, index, detection, volumes packed in the background)
 floor   the same bytes appended to a plain file with as many fdatasyncs: what durability alone costs
+
+Python's search for cycles is set as `sealtrail serve` sets it.
 
 Microseconds depend on the machine and on what else it does; ratios within one run are what counts.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import http.client
 import os
 import random
@@ -20,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,16 +47,17 @@ from sealtrail.spool.layout import SEGMENT_BYTES, make_folder, segment_name
 from sealtrail.store.columnar import ColumnarStore, Limits
 
 BATCH = 1000  # events of one POST, and of one commit of the stage table
-ROUND = 20_000  # events a stage takes before the next stage has its turn
+WHOLE = 60_000  # events that a server is sent
+SEGMENT_BATCHES = 25  # a segment of the stage table; the server makes them of 50,000 rows
 ROUTES = ("/api/orders", "/api/orders/<id>", "/api/users/<id>", "/api/cart", "/api/search", "/health")
 PROCESS = constants("shop", version="1.4.2", environment="production", host="shop-1", pid=4711)
 
 
 def make(rng: random.Random, moment: datetime) -> Event:
     """One event as capture makes it: 24 requests to one login."""
-    user = f"u{int(rng.paretovariate(0.7)) % 20_000}"
-    client = f"10.{rng.randrange(4)}.{rng.randrange(256)}.{rng.randrange(256)}"
-    agent = f"shop-client/{rng.randrange(30)}.1 (Linux; x86_64)"
+    person = int(rng.paretovariate(0.7)) % 20_000
+    user, client = f"u{person}", f"10.{person % 4}.{person // 256}.{person % 256}"
+    agent = f"shop-client/{person % 30}.1 (Linux; x86_64)"
     name, trace = new_id(), f"{rng.getrandbits(128):032x}"
     if rng.random() < 0.04:
         failed = rng.random() < 0.1
@@ -128,23 +132,25 @@ def cut(lines: list[bytes], size: int) -> Iterator[list[bytes]]:
 
 
 class Taken:
-    """Seconds of each stage, a figure for every round."""
+    """Seconds of each stage, a figure for every time it ran, and how many events that was."""
 
     def __init__(self) -> None:
-        self.rounds: dict[str, list[float]] = {}
+        self._figures: dict[str, list[float]] = {}
 
     @contextlib.contextmanager
-    def stage(self, name: str, clock: Callable[[], float] = time.process_time) -> Iterator[None]:
+    def stage(
+        self, name: str, events: int = BATCH, clock: Callable[[], float] = time.process_time
+    ) -> Iterator[None]:
         start = clock()
         yield
-        self.rounds.setdefault(name, []).append(clock() - start)
+        self._figures.setdefault(name, []).append(1e6 * (clock() - start) / events)
 
-    def each(self, name: str, events: int) -> float:
-        """Microseconds an event."""
-        return 1e6 * statistics.median(self.rounds[name]) / events
+    def each(self, name: str) -> float:
+        """Microseconds an event, the median."""
+        return statistics.median(self._figures[name])
 
 
-PARSE = "parse (msgspec alone: part of the next)"
+PARSE = "parse (msgspec alone; part of the next)"
 CHECK = "decode, prove canonical, validate"
 JUDGE = "judge: new, duplicate, conflict"
 SEAL = "seal: suffix, fields, address"
@@ -152,18 +158,28 @@ APPEND = "append: leaf hash, tree, frame, write"
 INDEX = "index: columns, live rows"
 DETECT = "detect: the rules of the pack"
 SEGMENT = "segment: Parquet, Bloom filters"
-SYNC = "fdatasync (waiting, no CPU)"
-PACK = "seal the volume (zstd, hash again)"
+SYNC = "fdatasync (waiting)"
+PACK = "seal the volume: zstd, hash again"
 PARTS = (CHECK, JUDGE, SEAL, APPEND, INDEX, SEGMENT, DETECT)
 
 
-def stages(lines: list[bytes], folder: Path) -> Taken:
+class Sizes(NamedTuple):
+    """Bytes an event on disk; `sealed` is 0 where there were too few events to fill a volume."""
+
+    active: float
+    sealed: float
+    index: float
+
+
+def stages(lines: list[bytes], folder: Path) -> tuple[Taken, Sizes]:
+    """Each batch goes through all stages before the next does, as in the server."""
     taken = Taken()
-    log = Log.open(folder / "trails" / "access", "access", open_key(folder / "keys", "access"))
+    trail = folder / "trails" / "access"
+    log = Log.open(trail, "access", open_key(folder / "keys", "access"))
     store = ColumnarStore.open(folder / "store", limits=Limits(segment_rows=10 * len(lines)))
     engine = Engine(load(), lambda _: None)
     seen, parse = Seen(), msgspec.json.Decoder().decode
-    for part in cut(lines, ROUND):
+    for number, part in enumerate(cut(lines, BATCH), 1):
         with taken.stage(PARSE):
             for line in part:
                 parse(line)
@@ -174,49 +190,45 @@ def stages(lines: list[bytes], folder: Path) -> Taken:
                 emitter, seq = fields["sealtrail.emitter"], fields["sealtrail.seq"]
                 if seen.judge("spool", emitter, seq, line) == "new":
                     seen.add("spool", emitter, seq, line)
-        batches = _sealed(taken, checked, log.size)
-        del checked
+        with taken.stage(SEAL):
+            batch = sealed(checked, log.size)
         with taken.stage(APPEND):
-            for batch in batches:
-                log.append([entry.data for entry in batch.entries])
-        with taken.stage(INDEX):
-            for batch in batches:
-                store.handle(batch)
-        with taken.stage(SEGMENT):
-            store.flush()
-        with taken.stage(DETECT):
-            for batch in batches:
-                engine.handle(batch)
-        with taken.stage(SYNC, time.perf_counter):
+            log.append([entry.data for entry in batch.entries])
+        with taken.stage(SYNC, clock=time.perf_counter):
             log.sync()
+        with taken.stage(INDEX):
+            store.handle(batch)
+        with taken.stage(DETECT):
+            engine.handle(batch)
+        if number % SEGMENT_BATCHES == 0:
+            with taken.stage(SEGMENT, SEGMENT_BATCHES * BATCH):
+                store.flush()
     log.publish()
-    with taken.stage(PACK):
+    active = sum(path.stat().st_size for path in trail.glob("active-*")) / len(lines)
+    with taken.stage(PACK, VOLUME_ENTRIES):
         packed = log.seal_pending()
-    if packed:
-        taken.rounds[PACK][-1] /= packed * VOLUME_ENTRIES / ROUND
+    volumes = sum(path.stat().st_size for path in trail.glob("volume-*"))
     log.close()
+    store.flush()
+    index = sum(path.stat().st_size for path in (folder / "store").iterdir()) / len(lines)
     store.close()
-    return taken
+    return taken, Sizes(active, volumes / (packed * VOLUME_ENTRIES) if packed else 0.0, index)
 
 
-def _sealed(taken: Taken, checked: list[tuple[bytes, Fields]], at: int) -> list[Batch]:
-    """What the writer makes of checked lines; a commit is `BATCH` of them."""
-    batches = []
-    with taken.stage(SEAL):
-        for start in range(0, len(checked), BATCH):
-            moment = stamp(datetime.now(UTC))
-            ending = suffix(moment, "spool")
-            entries = tuple(
-                Entry(
-                    "access",
-                    at + number,
-                    seal(line, ending),
-                    {**fields, "event.ingested": moment, "sealtrail.source": "spool"},
-                )
-                for number, (line, fields) in enumerate(checked[start : start + BATCH], start)
-            )
-            batches.append(Batch(entries, {"access": at + start}, {"access": at + start + len(entries)}))
-    return batches
+def sealed(checked: list[tuple[bytes, Fields]], at: int) -> Batch:
+    """What the writer makes of checked lines in one commit."""
+    moment = stamp(datetime.now(UTC))
+    ending = suffix(moment, "spool")
+    entries = tuple(
+        Entry(
+            "access",
+            at + number,
+            seal(line, ending),
+            {**fields, "event.ingested": moment, "sealtrail.source": "spool"},
+        )
+        for number, (line, fields) in enumerate(checked)
+    )
+    return Batch(entries, {"access": at}, {"access": at + len(entries)})
 
 
 # --- the floor
@@ -243,8 +255,6 @@ class Figures(NamedTuple):
 
     per_core: float
     acknowledged: float
-    ledger: float  # bytes an event
-    index: float
 
 
 class Server:
@@ -301,9 +311,6 @@ class Server:
         while any(self.health()["lag"].values()):
             time.sleep(0.1)
 
-    def size(self, room: str) -> int:
-        return sum(path.stat().st_size for path in (self.data / room).rglob("*") if path.is_file())
-
     def stop(self) -> None:
         self._process.terminate()
         assert self._process.stderr is not None
@@ -329,11 +336,9 @@ def whole(lines: list[bytes], folder: Path, *, over_http: bool) -> Figures:
         wall = time.perf_counter() - wall
         server.await_followers()
         cpu = server.cpu() - started
-        ledger = server.size("trails")
     finally:
         server.stop()
-    index = server.size("store")
-    return Figures(len(lines) / cpu, len(lines) / wall, ledger / len(lines), index / len(lines))
+    return Figures(len(lines) / cpu, len(lines) / wall)
 
 
 def _spill(lines: list[bytes], spool: Path) -> None:
@@ -352,45 +357,51 @@ def _spill(lines: list[bytes], spool: Path) -> None:
 # --- what is printed
 
 
-def main(arguments: Iterable[str] | None = None) -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--events", type=int, default=100_000, help="a multiple of 25,000 (100,000)")
     parser.add_argument("--stages-only", action="store_true")
-    given = parser.parse_args(None if arguments is None else list(arguments))
+    given = parser.parse_args()
     lines = events(given.events)
+    gc.set_threshold(50_000, 20, 20)
     size = sum(map(len, lines)) / len(lines)
-    print(f"{len(lines):,} events of {size:.0f} bytes; CPU of one core, medians of rounds of {ROUND:,}")
+    print(f"{len(lines):,} events of {size:.0f} bytes, {BATCH:,} a commit; CPU of one core, medians")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        cpu, wait = floor(lines, folder)
-        print_stages(stages(lines, folder))
-        print(f"{'floor: append and fdatasync alone':44s} {cpu:8.2f}  ({wait:.2f} with waiting)")
+        least, waiting = floor(lines, folder)
+        taken, sizes = stages(lines, folder)
+        print_stages(taken)
+        print(f"{'floor: append the same bytes, fdatasync':42s} {least:8.2f}   ({waiting:.2f} with waiting)")
+        print(
+            f"bytes an event: {size:.0f} sent, {sizes.active:.0f} in the ledger, {sizes.sealed:.0f} once its "
+            f"volume is sealed, {sizes.index:.0f} in the index"
+        )
         if given.stages_only:
             return
-        print("the whole server, CPU of its process from the first event to the last row of the index")
-        for title, over_http in (("spool files", False), ("POST, batches of 1,000", True)):
-            done = whole(lines, folder / title.split(maxsplit=1)[0].strip(","), over_http=over_http)
+        print(
+            "the whole server, 60,000 events: CPU of its process from the first to the last row of the index"
+        )
+        for room, title, over_http in (("spool", "spool files", False), ("http", "POST, 1,000 each", True)):
+            done = whole(lines[:WHOLE], folder / room, over_http=over_http)
+            each = 1e6 / done.per_core
             print(
-                f"{title:26s} {done.per_core:9,.0f} events a core-second, {1e6 / done.per_core / cpu:5.1f} x "
-                f"the floor; acknowledged at {done.acknowledged:,.0f} a second"
+                f"{title:18s}{done.per_core:9,.0f} events a core-second ({each:.0f} us, {each / least:.0f} x "
+                f"the floor); {done.acknowledged:,.0f} a second acknowledged"
             )
-            print(f"{'  on disk, bytes an event':26s} ledger {done.ledger:.0f}, index {done.index:.0f}")
     print("Microseconds hold for this machine and this moment; compare ratios within one run.")
 
 
 def print_stages(taken: Taken) -> None:
-    total = sum(taken.each(name, ROUND) for name in PARTS)
-    parse = taken.each(PARSE, ROUND)
-    print(f"{'stage':44s} {'us/event':>8s} {'share':>7s} {'x parse':>8s}")
+    total, parse = sum(map(taken.each, PARTS)), taken.each(PARSE)
+    print(f"{'stage':42s} {'us/event':>8s} {'share':>7s} {'x parse':>8s}")
     for name in (PARSE, *PARTS):
-        each = taken.each(name, ROUND)
-        share = "" if name == PARSE else f"{each / total:7.0%}"
-        print(f"{name:44s} {each:8.2f} {share:>7s} {each / parse:8.2f}")
+        share = "" if name == PARSE else f"{taken.each(name) / total:.0%}"
+        print(f"{name:42s} {taken.each(name):8.2f} {share:>7s} {taken.each(name) / parse:8.2f}")
     print(
-        f"{'all of these':44s} {total:8.2f} {'':7s} {total / parse:8.2f}   {1e6 / total:,.0f} a core-second"
+        f"{'all of these':42s} {total:8.2f} {'':7s} {total / parse:8.2f}   {1e6 / total:,.0f} a core-second"
     )
-    print(f"{SYNC:44s} {taken.each(SYNC, ROUND):8.2f}")
-    print(f"{PACK:44s} {taken.each(PACK, ROUND):8.2f}   (in the background)")
+    print(f"{SYNC:42s} {taken.each(SYNC):8.2f}")
+    print(f"{PACK:42s} {taken.each(PACK):8.2f}   (in the background)")
 
 
 if __name__ == "__main__":

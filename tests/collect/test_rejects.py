@@ -52,6 +52,18 @@ def test_a_refused_line_is_kept_with_its_place_and_reason(tmp_path: Path):
     rejects.sync()
 
 
+def test_half_a_record_that_a_crash_left_is_not_glued_to_the_next(tmp_path: Path):
+    rejects = Rejects(tmp_path / "rejects", clock=Clock())
+    rejects.add("spool", "a@0", b"x", TORN)
+    (path,) = (tmp_path / "rejects").iterdir()
+    with path.open("ab") as file:
+        file.write(b'{"time":"2026-11-24T08:')
+    Rejects(tmp_path / "rejects", clock=Clock()).add("spool", "a@9", b"y", TORN)
+    whole, half, next_one = path.read_bytes().splitlines()
+    assert [json.loads(one)["place"] for one in (whole, next_one)] == ["a@0", "a@9"]
+    assert half == b'{"time":"2026-11-24T08:'
+
+
 def test_a_source_cannot_choose_where_it_is_written(tmp_path: Path):
     rejects = Rejects(tmp_path / "rejects", clock=Clock())
     rejects.add("../../etc/x\n", "y", b"z", TORN)

@@ -81,3 +81,14 @@ def test_an_emitter_whose_own_name_looks_like_that_is_remembered() -> None:
     seen = Seen()
     seen.add("key:1", "http-frontend", 0, b"a")
     assert seen.judge("key:1", "http-frontend", 0, b"a") == "duplicate"
+
+
+def test_lines_are_told_from_others_for_a_bounded_time_and_repetitions_for_ever(monkeypatch) -> None:
+    monkeypatch.setattr("sealtrail.collect.seen.HASHES", 4)
+    seen = Seen()
+    for seq in range(11):
+        seen.add("spool", "e", seq, b"%d" % seq)
+    verdicts = [seen.judge("spool", "e", seq, b"another") for seq in range(11)]
+    assert verdicts[:4] == ["duplicate"] * 4
+    assert verdicts[7:] == ["conflict"] * 4
+    assert seen.judge("spool", "e", 10, b"10") == "duplicate"

@@ -411,6 +411,8 @@ def test_a_segment_that_somebody_emptied_is_read_from_its_beginning(writer, fold
         path.write_bytes(line(2) + b"\n")
         follower.look()
         assert writer.lines() == [line(0), line(1), line(2)]
+        path.write_bytes(b"")
+        follower.look()
     follower.look()
     assert not path.exists()
 

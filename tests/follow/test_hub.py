@@ -92,6 +92,19 @@ def test_a_follower_that_fails_sees_the_same_batch_again_and_holds_up_nobody() -
     assert hub.failures() == {}
 
 
+def test_who_was_told_of_an_entry_before_it_was_published_can_wait_for_it() -> None:
+    ledger, follower = Ledger(), Collects()
+    hub = Hub(ledger, [follower])
+    hub.start()
+    batch = ledger.commit()  # durable, its producer has been told, and the followers have not
+    assert hub.wait(0)
+    assert not hub.wait(0, upto=batch.end)
+    hub.publish(batch)
+    assert hub.wait(5, upto=batch.end)
+    hub.stop()
+    assert follower.seen == [0]
+
+
 def test_the_slowest_follower_bounds_what_may_be_pruned() -> None:
     ledger = Ledger()
     for _ in range(3):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealtrail.event import FIELDS, Entry, canonical, decode
-from sealtrail.store.columns import INDEX, SCHEMA, TIME, TRAIL, fields_of, present, table
+from sealtrail.store.columns import INDEX, SCHEMA, TIME, TRAIL, fields_of, nothing, present, table
 from sealtrail.store.query.sql import REST, REST_TEXT
 from sealtrail.store.query.times import span
 
@@ -133,3 +133,10 @@ def test_what_no_decoder_gives_still_fails_no_batch(hostile):
     assert rows["user.id"].to_pylist()[1] == "next"
     assert rows[TRAIL].to_pylist() == ["access", "access"]
     assert _back(rows)[1][0] == {"user.id": "next"}
+
+
+@pytest.mark.parametrize("rows", [0, 3, 65_536, 65_537])
+def test_a_column_of_nothing_has_its_type_and_length(rows):
+    for field in SCHEMA:
+        column = nothing(field.type, rows)
+        assert (column.type, len(column), column.null_count) == (field.type, rows, rows)

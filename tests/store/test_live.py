@@ -32,6 +32,24 @@ def test_many_small_commits_stay_few_tables():
     assert _indexes(live) == list(range(1000))
 
 
+def test_large_commits_are_left_as_they_came(monkeypatch):
+    monkeypatch.setattr("sealtrail.store.live.ENOUGH", 3)
+    live = Live().add(_table(0, 1, 2)).add(_table(3, 4, 5)).add(_table(6)).add(_table(7))
+    assert [len(table) for table in live.tables] == [3, 5]
+    assert _indexes(live) == list(range(8))
+
+
+def test_a_column_that_only_one_of_two_commits_has_keeps_its_values():
+    other = table([Entry("access", 1, b"", {"tags": ["a"], "event.severity": 3})])
+    live = Live().add(_table(0)).add(other)
+    assert len(live.tables) == 1
+    rows = live.table()
+    assert rows["user.id"].to_pylist() == ["u0", None]
+    assert rows["tags"].to_pylist() == [None, ["a"]]
+    assert rows["event.severity"].to_pylist() == [None, 3]
+    assert rows["client.ip"].null_count == 2
+
+
 def test_rows_below_a_position_are_dropped_trail_by_trail():
     live = Live().add(_table(0, 1, 2)).add(_table(0, 1, 2, trail="audit"))
     kept = live.from_position({"access": 2, "other": 9})

@@ -6,14 +6,15 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from sealtrail.cli import options
 from sealtrail.cli.output import advise, print_csv, print_json, print_table, safe, to_json
-from sealtrail.serve.folder import Folder
-from sealtrail.serve.reading import Reading, Row
+
+if TYPE_CHECKING:
+    from sealtrail.serve.reading import Reading, Row
 
 # What a row of a table shows, and the columns of CSV before any other field.
 _COLUMNS: Final = (
@@ -60,7 +61,7 @@ def search(
     sealtrail search alice -n 10 -o raw          the exact bytes that are hashed
     """
     started = time.perf_counter()
-    rows = Reading.open(Folder(data)).search(query, since or "", until or "", limit)
+    rows = _open(data).search(query, since or "", until or "", limit)
     _said(query, started, f"{len(rows)} events")
     _print(rows, form)
     if fail_empty and not rows:
@@ -81,7 +82,7 @@ def tail(query: str, data: Path, limit: int, follow: bool, form: str) -> None:
     \b
     sealtrail tail -f 'sealtrail.kind:alert'
     """
-    reading = Reading.open(Folder(data))
+    reading = _open(data)
     position = reading.catch_up()
     rows = reading.search(query, limit=limit)[::-1] if limit else []
     _print_lines(rows, form)
@@ -117,7 +118,7 @@ def count(
     if by and every:
         raise click.UsageError("--by and --every are two different questions: ask one of them.")
     started = time.perf_counter()
-    reading = Reading.open(Folder(data))
+    reading = _open(data)
     result: list[dict[str, Any]]
     if by:
         values = reading.count_by(query, by, since or "", until or "", limit)
@@ -135,6 +136,14 @@ def count(
         print_csv(head, result)
     else:
         print_table(head, [[row[name] for name in head] for row in result], right=[len(head) - 1])
+
+
+def _open(data: Path) -> Reading:
+    # Here, not above: the index's libraries take longer to load than all the rest, and --help needs none.
+    from sealtrail.serve.folder import Folder
+    from sealtrail.serve.reading import Reading
+
+    return Reading.open(Folder(data))
 
 
 def _print(rows: list[Row], form: str) -> None:

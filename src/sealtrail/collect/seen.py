@@ -85,9 +85,9 @@ class Seen:
 
     def __init__(self) -> None:
         self._emitters: dict[tuple[str, str], Intervals] = {}
-        # Python's own hash is keyed with a secret of this process: nobody can make two lines that agree, and
-        # it need not outlive the process: the table is filled from the ledger again. Two generations, because
-        # letting go of one at once costs nothing a line.
+        # Python's own hash has a key that is made up for each process, so nobody can choose two lines that
+        # agree, and it need not outlive the process: the table is filled from the ledger again. There are two
+        # generations because letting go of one costs a line nothing.
         self._hashes: dict[tuple[str, str, int], int] = {}
         self._older: dict[tuple[str, str, int], int] = {}
         self.position: Position = {}

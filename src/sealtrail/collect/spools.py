@@ -45,15 +45,15 @@ TROUBLE_SECONDS: Final = 2.0
 STOP_SECONDS: Final = 5.0
 
 
-class _Part(NamedTuple):
-    """What was read of one segment, and who tells when it is durable."""
+class _Chunk(NamedTuple):
+    """What was read of one segment: bytes up to `end`, what is good in them, and how many lines are not."""
 
     name: str
+    size: int
     end: int
-    lines: int
+    lines: list[Line]
     rejected: int
     torn: int
-    future: Future[Receipt] | None
 
 
 class SpoolFollower:
@@ -112,22 +112,25 @@ class SpoolFollower:
         """Read every segment once; True when there was something to read."""
         found = [path for _, path in segments(self.folder)]
         busy, held = False, 0
-        waiting: list[_Part] = []
+        waiting: list[tuple[_Chunk, Future[Receipt] | None]] = []
         refusal: BusyError | None = None
         for path in found:
             try:
-                part, size = self._read(path)
-            except BusyError as error:
-                refusal = error
-                break
-            except OSError as error:
-                # One file that cannot be read keeps nobody else's events waiting.
+                chunk = self._read(path)
+            except (OSError, BusyError) as error:
+                # A file that cannot be read, or a line that cannot be quarantined, keeps nobody else waiting.
                 self._fault(path, error)
                 continue
             self._faults.pop(path.name, None)
-            if size:
-                waiting.append(part)
-                busy, held = True, held + size
+            if not chunk.size:
+                continue
+            try:
+                future = self._pipeline.submit(SOURCE, chunk.lines) if chunk.lines else None
+            except BusyError as error:
+                refusal = error
+                break
+            waiting.append((chunk, future))
+            busy, held = True, held + chunk.size
             if held >= HELD_BYTES:
                 self._settle(waiting)
                 waiting, held = [], 0
@@ -140,50 +143,48 @@ class SpoolFollower:
             raise refusal
         return busy
 
-    def _read(self, path: Path) -> tuple[_Part, int]:
-        """Check and submit the next lines of a segment; with them how many bytes they are."""
+    def _read(self, path: Path) -> _Chunk:
+        """The next lines of a segment, checked. What is refused is in quarantine when this returns."""
         # Asked before reading: a writer that is gone now writes nothing after what we read next.
         alive = is_alive(path)
         offset = self._offsets.get(path.name, 0)
         data, size = _read_plain(path, offset)
         if size < offset:  # somebody emptied it; what is read twice is known by its identity
-            offset = 0
+            offset = self._offsets[path.name] = 0
             data, size = _read_plain(path, offset)
         more = len(data) == CHUNK_BYTES
         cut = data.rfind(b"\n") + 1
         if cut == 0 and more:
             cut = len(data)  # no line is this long: whatever it is, it goes into quarantine
         lines: list[Line] = []
-        at, count, torn = offset, 0, 0
+        at, rejected, torn = offset, 0, 0
         for raw in data[:cut].split(b"\n"):
             if raw:
-                count += 1
                 try:
                     lines.append((raw, check_line(raw)))
                 except EventError as error:
+                    rejected += 1
                     self._rejects.add(SOURCE, f"{path.name}@{at}", raw[:MAX_LINE_BYTES], error)
             at += len(raw) + 1
-        rejected = count - len(lines)
         if cut < len(data) and not more and not alive:
             # The writer died in the middle of this line. It is kept aside, never glued to another.
             torn = 1
             why = EventError("event.torn", f"{len(data) - cut} bytes without an end of line")
             self._rejects.add(SOURCE, f"{path.name}@{offset + cut}", data[cut:], why)
             cut = len(data)
-        future = self._pipeline.submit(SOURCE, lines) if lines else None
-        return _Part(path.name, offset + cut, count, rejected, torn, future), cut
+        return _Chunk(path.name, cut, offset + cut, lines, rejected, torn)
 
-    def _settle(self, parts: list[_Part]) -> None:
+    def _settle(self, waiting: list[tuple[_Chunk, Future[Receipt] | None]]) -> None:
         """Wait until what was read is durable; only then is it behind us."""
-        for part in parts:
-            if part.future is not None:
-                part.future.result()
+        for _, future in waiting:
+            if future is not None:
+                future.result()
         self._rejects.sync()  # before the only other copy may be removed
-        for part in parts:
-            self._offsets[part.name] = part.end
-            self.counts["lines"] += part.lines
-            self.counts["rejected"] += part.rejected
-            self.counts["torn"] += part.torn
+        for chunk, _ in waiting:
+            self._offsets[chunk.name] = chunk.end
+            self.counts["lines"] += len(chunk.lines) + chunk.rejected
+            self.counts["rejected"] += chunk.rejected
+            self.counts["torn"] += chunk.torn
 
     def _tidy(self, found: list[Path]) -> None:
         """Remove segments that are read to their end and have no writer any more.
@@ -206,6 +207,7 @@ class SpoolFollower:
                 self._told.discard(_emitter(path))
         there = {path.name for _, path in segments(self.folder)}
         self._offsets = {name: offset for name, offset in self._offsets.items() if name in there}
+        self._faults = {name: why for name, why in self._faults.items() if name in there}
 
     def _is_finished(self, path: Path) -> bool:
         if is_alive(path):
@@ -233,10 +235,11 @@ class SpoolFollower:
         for missing, future in told:
             self.counts["gaps"] += missing * future.result().accepted
 
-    def _fault(self, path: Path, error: OSError) -> None:
+    def _fault(self, path: Path, error: OSError | BusyError) -> None:
+        why = error.what if isinstance(error, BusyError) else error.strerror or str(error)
         if path.name not in self._faults:
-            _log.error("%s: %s", path, error.strerror or error)
-        self._faults[path.name] = f"{path.name}: {error.strerror or error}"
+            _log.error("%s: %s", path, why)
+        self._faults[path.name] = f"{path.name}: {why}"
 
     def _save(self) -> None:
         if self._offsets != self._saved:

@@ -10,7 +10,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -59,9 +59,10 @@ class Facts(msgspec.Struct):
 def microseconds(text: Any) -> int | None:
     """An RFC 3339 time in microseconds of the epoch; None for anything else."""
     try:
-        return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+        past = datetime.fromisoformat(text) - _EPOCH
     except (TypeError, ValueError, OverflowError):
         return None
+    return (past.days * 86_400 + past.seconds) * SECOND + past.microseconds
 
 
 class Engine:
@@ -90,6 +91,7 @@ class Engine:
         self._heard: Position = dict(self._at)
         self._saved = clock()
         self._watermark: int | None = None
+        self._arrival: tuple[Any, int | None] = (None, None)  # event.ingested is the same for a whole commit
         self._facts = Facts()
         self._unseen = set(ruleset.fields)
         self._shapes: set[tuple[str, ...]] = set()
@@ -169,12 +171,14 @@ class Engine:
         self._facts.events += 1
         if self._unseen:
             self._see(fields)
-        heard = _Heard(entry, *self._when(fields))
+        when = self._when(fields)
+        places = self._index.pick(fields, is_request=kind == "request")
+        if not places:
+            return []
+        heard = _Heard(entry, *when)
         found: list[Alert] = []
-        view: View | None = None
-        for place in self._index.pick(fields, is_request=kind == "request"):
-            if view is None:
-                view = View(fields)
+        view = View(fields)
+        for place in places:
             one = self._asked[place]
             if one.is_set_aside or not self._ask(one, view):
                 continue
@@ -196,7 +200,10 @@ class Engine:
 
     def _when(self, fields: Fields) -> tuple[int, bool]:
         """(time of the event, whether it is history). Moves the watermark."""
-        arrived = microseconds(fields.get("event.ingested"))
+        ingested = fields.get("event.ingested")
+        if ingested != self._arrival[0]:
+            self._arrival = (ingested, microseconds(ingested))
+        arrived = self._arrival[1]
         moment = microseconds(fields.get("@timestamp"))
         if moment is None:
             moment = arrived or 0

@@ -57,7 +57,7 @@ def ingested(entry: bytes) -> str:
     return entry[start : entry.index(b'"', start)].decode() if at >= 0 else ""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One sealed event and its permanent address `TRAIL/INDEX`."""
 
     trail: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sealtrail.event import Batch, Position
@@ -58,13 +58,20 @@ class Hub:
             if lane.thread.is_alive():
                 lane.thread.join(timeout=drain)
 
-    def wait(self, timeout: float, names: Iterable[str] | None = None) -> bool:
-        """Block until the named followers (all, when None) have seen every entry; False after `timeout`."""
+    def wait(
+        self, timeout: float, names: Iterable[str] | None = None, upto: Mapping[str, int] | None = None
+    ) -> bool:
+        """Block until the named followers (all, when None) have seen every entry; False after `timeout`.
+
+        A producer is answered a moment before its entries are published: who has been told of an entry and
+        wants to see it waits for `upto`.
+        """
         wanted = None if names is None else set(names)
+        told = dict(upto or {})
 
         def done() -> bool:
             return all(
-                lane.lag(self._heads) == 0
+                lane.lag(self._heads) == lane.lag(told) == 0
                 for lane in self._lanes
                 if (wanted is None or lane.follower.name in wanted) and lane.thread.is_alive()
             )
@@ -125,7 +132,7 @@ class _Lane:
         self.at = complete(follower.position(), hub.heads(), {})
         self.thread = threading.Thread(target=self._run, name=f"sealtrail-{follower.name}", daemon=True)
 
-    def lag(self, heads: Position) -> int:
+    def lag(self, heads: Mapping[str, int]) -> int:
         return sum(max(0, head - self.at.get(trail, 0)) for trail, head in heads.items())
 
     def _run(self) -> None:

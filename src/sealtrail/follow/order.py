@@ -44,21 +44,19 @@ def next_batch(reader: Reader, start: Position, heads: Mapping[str, int], limit:
         chunks[trail] = reader.read(trail, start[trail], want) if want > 0 else []
     end = dict(start)
     entries: list[Entry] = []
+    offers = {trail: ingested(chunk[0]) for trail, chunk in chunks.items() if chunk}
     # A trail whose chunk ran out while it has more ends the merge: what it holds next may come earlier
     # than what the others still offer.
-    while True:
-        chosen, chosen_stamp, blocked = "", "", False
-        for trail, chunk in chunks.items():
-            at = end[trail] - start[trail]
-            if at < len(chunk):
-                moment = ingested(chunk[at])
-                if not chosen or moment < chosen_stamp:
-                    chosen, chosen_stamp = trail, moment
-            elif end[trail] < heads[trail]:
-                blocked = True
-        if not chosen or blocked:
-            break
-        index = end[chosen]
-        entries.append(open_entry(chosen, index, chunks[chosen][index - start[chosen]]))
-        end[chosen] = index + 1
+    blocked = any(trail not in offers and end[trail] < heads[trail] for trail in chunks)
+    while offers and not blocked:
+        trail = min(offers, key=offers.__getitem__)  # of equals the first, which is the order of trails
+        chunk, index = chunks[trail], end[trail]
+        at = index - start[trail]
+        entries.append(open_entry(trail, index, chunk[at]))
+        end[trail] = index + 1
+        if at + 1 < len(chunk):
+            offers[trail] = ingested(chunk[at + 1])
+        else:
+            del offers[trail]
+            blocked = end[trail] < heads[trail]
     return Batch(tuple(entries), start, end)

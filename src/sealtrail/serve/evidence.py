@@ -21,7 +21,6 @@ from sealtrail.ledger.report import Report
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.ledger.verify import verify
 from sealtrail.serve.folder import Folder
-from sealtrail.serve.reading import Reading
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9-]{0,31})/(\d{1,16})", re.ASCII)
 
@@ -53,6 +52,8 @@ def check(
 
 def prove(data: Path, place: str) -> Proved:
     """The proof of an entry, by its address or its event.id. Raises NotFoundError."""
+    from sealtrail.serve.reading import Reading  # here: it loads the index's libraries, `check` needs none
+
     folder = Folder(data)
     folder.check()
     reader = LedgerReader(folder.root)
@@ -74,6 +75,8 @@ def prove(data: Path, place: str) -> Proved:
 
 def export_events(data: Path, query: str, since: str, until: str, *, raw: bool) -> Iterator[bytes]:
     """Matches oldest first, a line each: as they are hashed, or with their address. Recorded when done."""
+    from sealtrail.serve.reading import Reading  # here: as above
+
     folder = Folder(data)
     reading = Reading.open(folder)
     count = 0

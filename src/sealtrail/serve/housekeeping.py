@@ -61,19 +61,23 @@ class Housekeeping:
 
     def _run(self) -> None:
         while not self._stopping.wait(EVERY_SECONDS):
-            try:
-                self.once()
-            except Exception:  # a thread that dies unheard would let the disk fill up
-                _log.exception("housekeeping failed; it is tried again")
+            self.once()
 
     def once(self) -> None:
         """One round. `run` calls it every second; tests call it when they want to see what it does."""
+        for act in (self._maintain, self._pipeline.seal_pending, self._retain_by_time, self.drop_announced):
+            try:
+                act()
+            except Exception:  # the trouble of one, such as a broken index, must not let the disk fill up
+                _log.exception("housekeeping failed; it is tried again")
+
+    def _maintain(self) -> None:
         self._store.maintain(time.time())
-        self._pipeline.seal_pending()
+
+    def _retain_by_time(self) -> None:
         if time.monotonic() - self._retained >= RETENTION_SECONDS:
-            self._retained = time.monotonic()
             self.retain(datetime.now(UTC))
-        self.drop_announced()
+            self._retained = time.monotonic()
 
     def retain(self, now: datetime) -> None:
         """Announce which whole volumes are older than their trail's retention, and drop what was announced.

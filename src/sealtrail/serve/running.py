@@ -20,6 +20,7 @@ from sealtrail.serve.folder import Folder
 from sealtrail.serve.writing import Collector
 
 GRACE_SECONDS: Final = 10  # for requests under way when the server stops
+BACKLOG: Final = 1024  # connections that wait while the collector starts
 WATCH_SECONDS: Final = 0.5  # between two looks whether a part has failed
 
 
@@ -131,12 +132,16 @@ class Served:
 
 def _bind(host: str, port: int) -> socket.socket:
     """The listening socket, bound before anything else starts: a taken port must not leave half a server."""
+    listener: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen(BACKLOG)  # two that have only bound can share a port, and one would fail later
     except OSError as error:
+        if listener is not None:
+            listener.close()
         raise UsageError(
             "usage.argument",
             f"{host}:{port} cannot be listened on: {error.strerror or error}",

@@ -198,8 +198,8 @@ class Collector:
         return self.pipeline.submit(source, lines).result()
 
     def settle(self, seconds: float = 10.0) -> bool:
-        """Wait until every follower has seen every entry; False when that takes longer."""
-        return self.hub.wait(seconds)
+        """Wait until every follower has seen what is durable now; False when that takes longer."""
+        return self.hub.wait(seconds, upto=self._durable())
 
     def health(self) -> dict[str, Any]:
         """What /readyz says: whether events are accepted, how far followers are, what was refused."""

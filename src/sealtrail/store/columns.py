@@ -65,24 +65,31 @@ FINGERPRINT: Final = hashlib.sha256(SCHEMA.to_string().encode()).hexdigest()[:16
 def table(entries: Sequence[Entry]) -> pa.Table:
     """Entries as an Arrow table of `SCHEMA`. Takes any fields a decoder can give; never raises for them."""
     fields = [entry.fields for entry in entries]
-    names: set[str] = set().union(*fields)
-    columns: dict[str, list[Any]] = {
+    there: set[str] = set().union(*fields)
+    names = [name for name in TYPED if name in there]
+    # Event by event, not column by column: an event's fields lie together in memory.
+    rows = [tuple(map(event.get, names)) for event in fields]
+    columns: dict[str, Sequence[Any]] = {
         TRAIL: [entry.trail for entry in entries],
         INDEX: [entry.index for entry in entries],
     }
+    # Events of which something has no column: a name without one, a null, a value of another type.
+    odd = {
+        row
+        for row, (event, values) in enumerate(zip(fields, rows, strict=True))
+        if len(event) + values.count(None) != len(names)
+    }
+    moments: dict[str, int | None] = {}
+    for name, column in zip(names, zip(*rows, strict=True), strict=True) if rows else ():
+        type_ = TYPED[name]
+        columns[name] = column
+        if not _all_fit(type_, column, moments):
+            columns[name] = kept = [v if v is not None and fits(type_, v) else None for v in column]
+            odd.update(row for row, value in enumerate(kept) if value is None and column[row] is not None)
     rests: dict[int, Fields] = {}
-    placed = 0
-    for name, type_ in TYPED.items():
-        if name in names:
-            columns[name] = values = [event.get(name) for event in fields]
-            if not _all_fit(type_, values):
-                columns[name] = values = [v if v is not None and fits(type_, v) else None for v in values]
-            placed += len(values) - values.count(None)
-    texts: list[str | None] | None = None
-    if placed != sum(map(len, fields)):
-        texts = _keep_rest(fields, rests)
+    texts = _keep_rest(fields, odd, rests) if odd else None
     for name in [name for name in columns if TYPED.get(name) == "time"]:
-        columns[name] = _times(name, columns[name], rests)
+        columns[name] = _times(name, columns[name], moments, rests)
     columns[TIME] = _sort_times(columns, len(entries))
     for name in [name for name in columns if TYPED.get(name) == "ip"]:
         known = {value: address_key(value) for value in set(columns[name]) if value is not None}
@@ -130,47 +137,51 @@ def present(rows: pa.Table) -> frozenset[str]:
     )
 
 
-def _all_fit(type_: str, values: list[Any]) -> bool:
-    """`fits` for a whole column, by the set of its Python types: nearly always the answer is yes."""
+def _all_fit(type_: str, values: Sequence[Any], moments: dict[str, int | None]) -> bool:
+    """`fits` for a whole column, by the set of its Python types: nearly always the answer is yes.
+
+    Times that were read are added to `moments`.
+    """
     kinds = set(map(type, values)) - {type(None)}
     if type_ == "long":
         return kinds <= {int} and all(fits("long", value) for value in set(values) - {None})
     if type_ == "keywords":
         return kinds <= {list} and set(map(type, chain.from_iterable(v for v in values if v))) <= {str}
     if type_ == "time":
-        return kinds <= {str} and all(fits("time", value) for value in set(values) - {None})
+        if not kinds <= {str}:
+            return False
+        read = {value: times.from_stamp(value) for value in set(values) - {None}}
+        moments.update(read)
+        return None not in read.values()
     return kinds <= ({bool} if type_ == "bool" else {str})
 
 
-def _keep_rest(fields: list[Fields], rests: dict[int, Fields]) -> list[str | None] | None:
-    """Fill `rests` with what has no column, row by row; their texts for full-text search."""
-    texts: list[str | None] = []
-    for row, event in enumerate(fields):
-        rest = {name: value for name, value in event.items() if not has_column(name, value)}
-        if rest:
-            rests[row] = rest
-        text = rest_text(rest) if rest else None
-        texts.append(None if text is None else _clean(text))
+def _keep_rest(fields: list[Fields], odd: set[int], rests: dict[int, Fields]) -> list[str | None] | None:
+    """Fill `rests` with what has no column in the rows `odd`; their texts for full-text search."""
+    texts: list[str | None] = [None] * len(fields)
+    for row in odd:
+        rests[row] = rest = {n: value for n, value in fields[row].items() if not has_column(n, value)}
+        text = rest_text(rest)
+        texts[row] = None if text is None else _clean(text)
     return texts if any(text is not None for text in texts) else None
 
 
-def _times(name: str, values: list[Any], rests: dict[int, Fields]) -> list[int | None]:
-    found: dict[str, int | None] = {}
-    read: list[int | None] = []
-    for row, value in enumerate(values):
-        if value is None:
-            read.append(None)
-            continue
-        if value not in found:
-            found[value] = times.from_stamp(value)
-        time = found[value]
-        read.append(time)
-        if _CANONICAL.fullmatch(value) is None:
-            rests.setdefault(row, {})[name] = value
-    return read
+def _times(
+    name: str, values: Sequence[Any], moments: dict[str, int | None], rests: dict[int, Fields]
+) -> list[int | None]:
+    """A column of times as numbers. A text that the number does not give back goes to `rests` as well."""
+    distinct = set(values) - {None}
+    for value in distinct - moments.keys():
+        moments[value] = times.from_stamp(value)
+    other = {value for value in distinct if _CANONICAL.fullmatch(value) is None}
+    if other:
+        for row, value in enumerate(values):
+            if value in other:
+                rests.setdefault(row, {})[name] = value
+    return [None if value is None else moments[value] for value in values]
 
 
-def _sort_times(columns: Mapping[str, list[Any]], rows: int) -> list[int]:
+def _sort_times(columns: Mapping[str, Sequence[Any]], rows: int) -> list[int]:
     nothing: list[Any] = [None] * rows
     happened, sealed = columns.get("@timestamp", nothing), columns.get("event.ingested", nothing)
     return [
@@ -179,9 +190,23 @@ def _sort_times(columns: Mapping[str, list[Any]], rows: int) -> list[int]:
     ]
 
 
-def _array(values: list[Any] | None, type_: Any, rows: int) -> Any:
-    if values is None:
+def nothing(type_: Any, rows: int) -> Any:
+    """A column without a value. Two in three are such, so up to a size they share their memory."""
+    if rows > _SHARED_ROWS:
         return pa.nulls(rows, type_)
+    whole = _nothing.get(type_)
+    if whole is None:
+        whole = _nothing[type_] = pa.nulls(_SHARED_ROWS, type_)
+    return whole.slice(0, rows)
+
+
+_SHARED_ROWS: Final = 65_536
+_nothing: dict[Any, Any] = {}
+
+
+def _array(values: Sequence[Any] | None, type_: Any, rows: int) -> Any:
+    if values is None:
+        return nothing(type_, rows)
     try:
         return pa.array(values, type_)
     except UnicodeEncodeError:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sealtrail.store.columns import INDEX, SCHEMA, TIME, TRAIL, TYPED, present
+from sealtrail.store.columns import INDEX, SCHEMA, TIME, TRAIL, TYPED, nothing, present
 from sealtrail.store.manifest import Extent, Segment, sync_folder
 from sealtrail.store.query.sql import REST, REST_TEXT
 
@@ -41,7 +41,15 @@ _ORDER: Final = [(TIME, "ascending"), (TRAIL, "ascending"), (INDEX, "ascending")
 
 def in_order(rows: pa.Table) -> pa.Table:
     """The same rows by time, trail and index."""
-    return rows.take(pc.sort_indices(rows, sort_keys=_ORDER))  # type: ignore[arg-type]
+    order = pc.sort_indices(rows, sort_keys=_ORDER)  # type: ignore[arg-type]
+    there = present(rows)
+    return pa.Table.from_arrays(
+        [
+            rows[field.name].take(order) if field.name in there else nothing(field.type, len(rows))
+            for field in rows.schema
+        ],
+        schema=rows.schema,
+    )
 
 
 def write(folder: Path, name: str, parts: Iterable[pa.Table], ids: Mapping[str, int]) -> Segment | None:
