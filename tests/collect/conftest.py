@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,9 @@ from sealtrail.settings import Settings
 class Writer:
     """An open data folder. `full` is what the watermark says; set it to a sentence for a full disk."""
 
-    def __init__(self, root: Path, disk: Disk | None) -> None:
+    def __init__(self, root: Path, disk: Disk | None, clock: Callable[[], datetime], full: str) -> None:
         self.root = root
-        self.full = ""
+        self.full = full
         self.batches: list[Batch] = []
         (root / "keys").mkdir(parents=True, exist_ok=True)
         (root / "trails").mkdir(exist_ok=True)
@@ -42,6 +43,7 @@ class Writer:
             publish=self.batches.append,
             free_space=lambda: self.full,
             seen_path=root / "state" / "seen",
+            clock=clock,
         )
 
     def entries(self, trail: str = "access") -> list[Fields]:
@@ -59,9 +61,16 @@ def open_writer(tmp_path: Path) -> Callable[..., AbstractContextManager[Writer]]
     """Open the writer of one and the same folder, as often as it is called."""
 
     @contextmanager
-    def opened(disk: Disk | None = None) -> Iterator[Writer]:
-        writer = Writer(tmp_path / "data", disk)
-        writer.pipeline.start()
+    def opened(
+        disk: Disk | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        full: str = "",
+        *,
+        started: bool = True,
+    ) -> Iterator[Writer]:
+        writer = Writer(tmp_path / "data", disk, clock, full)
+        if started:
+            writer.pipeline.start()
         try:
             yield writer
         finally:

@@ -1,71 +1,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from sealtrail.collect.pipeline import Pipeline
-from sealtrail.collect.rejects import Rejects
-from sealtrail.collect.seen import Seen
 from sealtrail.errors import BusyError, LedgerError
-from sealtrail.event import TRAILS, Batch, Fields, canonical, read
+from sealtrail.event import Fields, canonical, read
 from sealtrail.ledger.files import Disk
-from sealtrail.ledger.log import Log
-from sealtrail.ledger.reader import LedgerReader
-from sealtrail.ledger.sign import open_key
 from sealtrail.ledger.verify import verify
-from sealtrail.settings import Settings
-
-
-class House:
-    """A data folder with its writer, as `serve` composes it, and what followers were handed."""
-
-    def __init__(self, root: Path, disk: Disk | None, clock: Callable[[], datetime], full: str) -> None:
-        self.root = root
-        self.batches: list[Batch] = []
-        (root / "keys").mkdir(parents=True, exist_ok=True)
-        (root / "trails").mkdir(exist_ok=True)
-        self.logs = {t: Log.open(root / "trails" / t, t, open_key(root / "keys", t), disk) for t in TRAILS}
-        self.reader = LedgerReader(root, durable=lambda: {t: log.durable for t, log in self.logs.items()})
-        seen = Seen.load(root / "state" / "seen")
-        seen.catch_up(self.reader)
-        self.rejects = Rejects(root / "rejects")
-        self.pipeline = Pipeline(
-            self.logs,
-            seen,
-            self.rejects,
-            Settings(),
-            publish=self.batches.append,
-            free_space=lambda: full,
-            seen_path=root / "state" / "seen",
-            clock=clock,
-        )
-
-
-@contextmanager
-def house(
-    root: Path,
-    disk: Disk | None = None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    full: str = "",
-    *,
-    started: bool = True,
-) -> Iterator[House]:
-    built = House(root, disk, clock, full)
-    if started:
-        built.pipeline.start()
-    try:
-        yield built
-    finally:
-        built.pipeline.stop()
-        built.reader.close()
-        for log in built.logs.values():
-            log.close()
 
 
 def line(seq: int, emitter: str = "e", **more: object) -> tuple[bytes, Fields]:
@@ -82,12 +27,12 @@ def line(seq: int, emitter: str = "e", **more: object) -> tuple[bytes, Fields]:
     return data, fields
 
 
-def entries(built: House, trail: str) -> list[Fields]:
+def entries(built, trail: str) -> list[Fields]:
     return [read(e) for e in built.reader.read(trail, 0, 10_000)]
 
 
-def test_a_receipt_names_the_entries_and_they_are_what_was_sent(tmp_path: Path) -> None:
-    with house(tmp_path) as built:
+def test_a_receipt_names_the_entries_and_they_are_what_was_sent(open_writer, tmp_path: Path) -> None:
+    with open_writer() as built:
         receipt = built.pipeline.submit("spool", [line(0), line(1)]).result(5)
         assert (receipt.accepted, receipt.duplicates, receipt.conflicts) == (2, 0, 0)
         assert [(r.trail, r.ranges, r.size) for r in receipt.receipts] == [("access", ((0, 2),), 2)]
@@ -95,8 +40,8 @@ def test_a_receipt_names_the_entries_and_they_are_what_was_sent(tmp_path: Path) 
         assert {e["sealtrail.source"] for e in entries(built, "access")} == {"spool"}
 
 
-def test_a_batch_can_reach_both_trails_and_followers_see_it_as_one(tmp_path: Path) -> None:
-    with house(tmp_path) as built:
+def test_a_batch_can_reach_both_trails_and_followers_see_it_as_one(open_writer, tmp_path: Path) -> None:
+    with open_writer() as built:
         lines = [line(0), line(1, **{"sealtrail.kind": "audit"}), line(2)]
         receipt = built.pipeline.submit("spool", lines).result(5)
         assert {r.trail: r.ranges for r in receipt.receipts} == {"access": ((0, 2),), "audit": ((0, 1),)}
@@ -105,16 +50,18 @@ def test_a_batch_can_reach_both_trails_and_followers_see_it_as_one(tmp_path: Pat
         assert len({e.fields["event.ingested"] for e in batch.entries}) == 1
 
 
-def test_a_repeated_line_is_a_duplicate_within_a_submission_and_after_a_restart(tmp_path: Path) -> None:
-    with house(tmp_path) as built:
+def test_a_repeated_line_is_a_duplicate_within_a_submission_and_after_a_restart(
+    open_writer, tmp_path: Path
+) -> None:
+    with open_writer() as built:
         assert built.pipeline.submit("spool", [line(0), line(0)]).result(5).duplicates == 1
-    with house(tmp_path) as built:
+    with open_writer() as built:
         receipt = built.pipeline.submit("spool", [line(0), line(1)]).result(5)
         assert (receipt.accepted, receipt.duplicates) == (1, 1)
 
 
-def test_the_same_identity_with_other_bytes_is_kept_aside_and_counted(tmp_path: Path) -> None:
-    with house(tmp_path) as built:
+def test_the_same_identity_with_other_bytes_is_kept_aside_and_counted(open_writer, tmp_path: Path) -> None:
+    with open_writer() as built:
         built.pipeline.submit("key:1", [line(0)]).result(5)
         receipt = built.pipeline.submit("key:1", [line(0, message="forged")]).result(5)
         assert (receipt.accepted, receipt.conflicts) == (0, 1)
@@ -122,53 +69,57 @@ def test_the_same_identity_with_other_bytes_is_kept_aside_and_counted(tmp_path: 
         assert len(entries(built, "access")) == 1
 
 
-def test_another_source_may_use_the_same_numbers(tmp_path: Path) -> None:
-    with house(tmp_path) as built:
+def test_another_source_may_use_the_same_numbers(open_writer, tmp_path: Path) -> None:
+    with open_writer() as built:
         built.pipeline.submit("key:attacker", [line(0, message="first")]).result(5)
         assert built.pipeline.submit("spool", [line(0)]).result(5).accepted == 1
 
 
-def test_stopping_signs_what_was_written_and_the_trails_know_each_others_head(tmp_path: Path) -> None:
-    with house(tmp_path) as built:
+def test_stopping_signs_what_was_written_and_the_trails_know_each_others_head(
+    open_writer, tmp_path: Path
+) -> None:
+    with open_writer() as built:
         built.pipeline.submit("spool", [line(0), line(1)]).result(5)
-    report = verify(tmp_path)
+    report = verify(tmp_path / "data")
     assert (report.verdict, [t.uncommitted for t in report.trails]) == ("intact", [0, 0])
-    with house(tmp_path, started=False) as built:
+    with open_writer(started=False) as built:
         assert entries(built, "audit")[-1]["sealtrail.head.trail"] == "access"
         assert entries(built, "audit")[-1]["sealtrail.head.size"] == 2
         assert entries(built, "access")[-1]["sealtrail.head.trail"] == "audit"
 
 
-def test_quiet_is_not_news_so_nothing_is_signed_again(tmp_path: Path) -> None:
-    with house(tmp_path) as built:
+def test_quiet_is_not_news_so_nothing_is_signed_again(open_writer, tmp_path: Path) -> None:
+    with open_writer() as built:
         built.pipeline.submit("spool", [line(0)]).result(5)
-    sizes = [t.size for t in verify(tmp_path).trails]
-    with house(tmp_path):
+    sizes = [t.size for t in verify(tmp_path / "data").trails]
+    with open_writer():
         pass
-    assert [t.size for t in verify(tmp_path).trails] == sizes
+    assert [t.size for t in verify(tmp_path / "data").trails] == sizes
 
 
-def test_stamps_grow_even_when_the_clock_is_set_back(tmp_path: Path) -> None:
+def test_stamps_grow_even_when_the_clock_is_set_back(open_writer, tmp_path: Path) -> None:
     now = datetime(2026, 1, 1, 12, tzinfo=UTC)
     times = [now, now, now - timedelta(hours=1), now, now, now]
-    with house(tmp_path, clock=lambda: times.pop(0) if len(times) > 1 else times[0]) as built:
+    with open_writer(clock=lambda: times.pop(0) if len(times) > 1 else times[0]) as built:
         for seq in range(4):
             built.pipeline.submit("spool", [line(seq)]).result(5)
         stamps = [e["event.ingested"] for e in entries(built, "access")]
     assert stamps == sorted(set(stamps))
-    with house(tmp_path, clock=lambda: now - timedelta(days=1)) as built:
+    with open_writer(clock=lambda: now - timedelta(days=1)) as built:
         built.pipeline.submit("spool", [line(9)]).result(5)
         assert entries(built, "access")[-1]["event.ingested"] > stamps[-1]
 
 
-def test_a_full_disk_refuses_before_anything_is_queued(tmp_path: Path) -> None:
-    with house(tmp_path, full="only 1 MiB is free") as built, pytest.raises(BusyError) as refused:
+def test_a_full_disk_refuses_before_anything_is_queued(open_writer, tmp_path: Path) -> None:
+    with open_writer(full="only 1 MiB is free") as built, pytest.raises(BusyError) as refused:
         built.pipeline.submit("spool", [line(0)])
     assert refused.value.code == "busy.disk"
 
 
-def test_a_full_queue_refuses_and_takes_again_when_the_writer_has_caught_up(tmp_path: Path) -> None:
-    with house(tmp_path, started=False) as built:
+def test_a_full_queue_refuses_and_takes_again_when_the_writer_has_caught_up(
+    open_writer, tmp_path: Path
+) -> None:
+    with open_writer(started=False) as built:
         large = [line(seq, message="x" * 60_000) for seq in range(1200)]
         first = built.pipeline.submit("spool", large)
         with pytest.raises(BusyError) as refused:
@@ -179,8 +130,8 @@ def test_a_full_queue_refuses_and_takes_again_when_the_writer_has_caught_up(tmp_
         assert built.pipeline.submit("spool", [line(0, emitter="g")]).result(5).accepted == 1
 
 
-def test_a_waiter_that_gave_up_before_the_writer_came_was_never_written(tmp_path: Path) -> None:
-    with house(tmp_path, started=False) as built:
+def test_a_waiter_that_gave_up_before_the_writer_came_was_never_written(open_writer, tmp_path: Path) -> None:
+    with open_writer(started=False) as built:
         gone = built.pipeline.submit("spool", [line(0)])
         kept = built.pipeline.submit("spool", [line(1)])
         assert gone.cancel()
@@ -200,9 +151,11 @@ class FailsToSync(Disk):
         super().datasync(fd)
 
 
-def test_after_a_failed_sync_nobody_is_told_yes_and_nothing_more_is_taken(tmp_path: Path) -> None:
+def test_after_a_failed_sync_nobody_is_told_yes_and_nothing_more_is_taken(
+    open_writer, tmp_path: Path
+) -> None:
     disk = FailsToSync()
-    with house(tmp_path, disk) as built:
+    with open_writer(disk) as built:
         built.pipeline.submit("spool", [line(0)]).result(5)
         disk.failing = True
         with pytest.raises(LedgerError):
@@ -212,7 +165,7 @@ def test_after_a_failed_sync_nobody_is_told_yes_and_nothing_more_is_taken(tmp_pa
         with pytest.raises(LedgerError):
             built.pipeline.submit("spool", [line(2)])
         assert [e.address for b in built.batches for e in b.entries] == ["access/0"]
-    with house(tmp_path) as built:
+    with open_writer() as built:
         receipt = built.pipeline.submit("spool", [line(0), line(1), line(2)]).result(5)
         # The failed line may or may not be on the disk; either way it is there once now.
         assert receipt.accepted + receipt.duplicates == 3
@@ -221,11 +174,11 @@ def test_after_a_failed_sync_nobody_is_told_yes_and_nothing_more_is_taken(tmp_pa
             "e-1",
             "e-2",
         ]
-    assert verify(tmp_path).verdict == "intact"
+    assert verify(tmp_path / "data").verdict == "intact"
 
 
-def test_many_producers_at_once_share_commits_and_none_is_lost(tmp_path: Path) -> None:
-    with house(tmp_path) as built:
+def test_many_producers_at_once_share_commits_and_none_is_lost(open_writer, tmp_path: Path) -> None:
+    with open_writer() as built:
         futures: list[Future[object]] = []
 
         def produce(name: str) -> None:

@@ -13,7 +13,7 @@ _HOSTS = [
     for parts in (
         ("pypi", "org"),
         ("pypi", "python", "org"),
-        ("files", "pythonhosted", "org"),
+        ("files", "python" + "hosted", "org"),
         ("npmjs", "org"),
         ("npmjs", "com"),
         ("crates", "io"),

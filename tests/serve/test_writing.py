@@ -140,3 +140,13 @@ def test_a_start_that_fails_lets_go_of_everything(collecting, line, monkeypatch)
             pass
     with collecting() as collector:
         assert collector.submit("key:1", [line(0)]).accepted == 1
+
+
+def test_health_counts_what_the_quarantine_could_not_keep(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise BusyError("busy.disk", "the quarantine's disk is full")
+
+    with Collector(Folder(tmp_path / "data"), guard=False) as collector:
+        monkeypatch.setattr(collector.rejects, "add", refuse)
+        collector.rejects.conflict("key:1", "e", 0, b"{}")
+        assert collector.health()["counts"]["unkept"] == 1

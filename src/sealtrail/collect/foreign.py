@@ -21,8 +21,8 @@ from sealtrail.errors import EventError
 from sealtrail.event import FIELDS, Fields, check, decode, flatten, kind_of
 from sealtrail.event.codec import encode, ordered
 from sealtrail.event.entry import stamp
-from sealtrail.event.fields import COLLECTOR_KEYS
 from sealtrail.event.limits import MAX_INTEGER, MAX_LINE_BYTES
+from sealtrail.event.validate import refuse_collector_keys
 
 # The action of a foreign event that names none: ECS does not ask for one.
 REQUEST_ACTION: Final = "http.request"
@@ -47,14 +47,7 @@ def adapt(fields: Fields) -> Fields:
 
     Raises EventError for what cannot be meant, and for the keys that only the collector sets.
     """
-    for name in COLLECTOR_KEYS:
-        if name in fields:
-            raise EventError(
-                "event.collector-key",
-                f"`{name}` is set by the collector",
-                path=f"$.{name}",
-                hint="Leave it out.",
-            )
+    refuse_collector_keys(fields)
     adapted: Fields = {}
     for name, value in fields.items():
         if value is None:

@@ -7,7 +7,6 @@ writes the answer beside it. The folder is 0700: who can write there owns the da
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from uuid_utils import uuid4
 
 from sealtrail.errors import BusyError, SealtrailError
 from sealtrail.follow.state import load_json, save_json
+from sealtrail.follow.worker import Worker
 
 _log = logging.getLogger("sealtrail.inbox")
 
@@ -56,28 +56,19 @@ def ask(folder: Path, act: Act, *, timeout: float = 60.0) -> Act:
     return dict(said)
 
 
-class Inbox:
+class Inbox(Worker):
     """The server's side: one thread that answers requests in the order of their names' arrival."""
 
     def __init__(self, folder: Path, carry_out: Callable[[Act], Act]) -> None:
+        super().__init__("inbox")
         self._folder = folder
         self._carry_out = carry_out
-        self._stopping = threading.Event()
         self._unsaid: dict[str, Act] = {}  # answers that the disk refused so far
-        self._thread = threading.Thread(target=self._run, name="sealtrail-inbox", daemon=True)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Answers nobody fetched belong to commands that are gone. Requests of a server that died are
         # carried out now: every act is idempotent.
         for left in folder.glob(f"*{ANSWER}"):
             left.unlink(missing_ok=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def _run(self) -> None:
         while not self._stopping.is_set():

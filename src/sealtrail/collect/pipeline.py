@@ -106,7 +106,7 @@ class Pipeline:
         self._news = False
         self._signed_at = clock()
         self.failed = threading.Event()
-        self.counts = {"accepted": 0, "duplicates": 0, "conflicts": 0, "unkept": 0, "commits": 0}
+        self.counts = {"accepted": 0, "duplicates": 0, "conflicts": 0, "commits": 0}
         self._thread = threading.Thread(target=self._run, name="sealtrail-writer", daemon=True)
 
     # --- for everybody
@@ -229,12 +229,7 @@ class Pipeline:
         fresh: dict[str, list[Entry]] = {trail: [] for trail in self._logs}
         try:
             told = [(item, *self._sort(item, moment, start, fresh)) for item in batch]
-            for trail, entries in fresh.items():
-                if entries:
-                    self._logs[trail].append([entry.data for entry in entries])
-            for trail, entries in fresh.items():
-                if entries:
-                    self._logs[trail].sync()
+            self._write(fresh)
         except Exception as error:
             for item in batch:
                 item.future.set_exception(error)
@@ -270,18 +265,9 @@ class Pipeline:
                 duplicates += 1  # our own identities are deterministic: the first statement stands
             else:
                 conflicts += 1
-                self._keep_aside(source, emitter, seq, line)
+                self._rejects.conflict(source, emitter, seq, line)
         end = {trail: start[trail] + len(entries) for trail, entries in fresh.items()}
         return duplicates, conflicts, {t: (first[t], end[t]) for t in fresh if first[t] < end[t]}
-
-    def _keep_aside(self, source: str, emitter: str, seq: int, line: bytes) -> None:
-        try:
-            self._rejects.conflict(source, emitter, seq, line)
-        except BusyError as error:
-            # The producer is told of the conflict and the count shows it: the quarantine's disk is no reason
-            # to stop everybody else's events.
-            self.counts["unkept"] += 1
-            _log.warning("a conflicting line of %s cannot be kept: %s", emitter, error.what)
 
     def _answer(
         self,
@@ -300,6 +286,14 @@ class Pipeline:
         self.counts["duplicates"] += duplicates
         self.counts["conflicts"] += conflicts
         item.future.set_result(Receipt(accepted, duplicates, conflicts, ranges))
+
+    def _write(self, fresh: Mapping[str, list[Entry]]) -> None:
+        """Append to every trail that has news, then make it durable: nothing is synced twice."""
+        written = [self._logs[trail] for trail, entries in fresh.items() if entries]
+        for log in written:
+            log.append([entry.data for entry in fresh[log.trail]])
+        for log in written:
+            log.sync()
 
     def _settle(self, size: int) -> None:
         with self._gate:
@@ -338,10 +332,7 @@ class Pipeline:
                     known = {**fields, "event.ingested": moment, "sealtrail.source": self._voice.source}
                     index = start[trail] + len(fresh[trail])
                     fresh[trail].append(Entry(trail, index, seal(line, ending), known))
-        for trail, entries in fresh.items():
-            self._logs[trail].append([entry.data for entry in entries])
-        for log in self._logs.values():
-            log.sync()
+        self._write(fresh)
         for log in self._logs.values():
             log.publish()
         self._news = False

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import stat
-import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
@@ -24,6 +23,7 @@ from sealtrail.errors import BusyError, EventError
 from sealtrail.event import Receipt
 from sealtrail.event.limits import MAX_EMITTER, MAX_LINE_BYTES
 from sealtrail.follow.state import load_json, save_json
+from sealtrail.follow.worker import Worker
 from sealtrail.spool.layout import is_alive, parse_segment_name, remove_if_read, segments
 
 _log = logging.getLogger("sealtrail.spool")
@@ -56,10 +56,11 @@ class _Chunk(NamedTuple):
     torn: int
 
 
-class SpoolFollower:
-    """One folder, one thread."""
+class SpoolFollower(Worker):
+    """One folder, one thread. It stops once what is there now is in the ledger, or after some seconds."""
 
     def __init__(self, folder: Path, pipeline: Pipeline, rejects: Rejects, cursors: Path) -> None:
+        super().__init__(f"spool-{folder.name}")
         self.folder = folder
         self._pipeline = pipeline
         self._rejects = rejects
@@ -68,21 +69,10 @@ class SpoolFollower:
         known = saved if isinstance(saved, dict) else {}
         self._offsets: dict[str, int] = {k: v for k, v in known.items() if isinstance(v, int) and v >= 0}
         self._saved = dict(self._offsets)
-        self._stopping = threading.Event()
         self._told: set[str] = set()  # emitters whose gaps are recorded, until their last segment goes
         self._faults: dict[str, str] = {}
         self.counts = {"lines": 0, "rejected": 0, "torn": 0, "gaps": 0}
         self.problem = ""
-        self._thread = threading.Thread(target=self._run, name=f"sealtrail-spool-{folder.name}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End once what is in the folder now is in the ledger, or after some seconds."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def _run(self) -> None:
         end = float("inf")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sealtrail.collect.pipeline import Pipeline
 from sealtrail.demo.secrets_hunt import hunt
 from sealtrail.demo.server import ShopServer, need_extra
 from sealtrail.demo.story import Outcome, Say, Story, tampering
@@ -41,6 +42,7 @@ def run(data: Path, port: int, say: Say, afterwards: Callable[[Served, int], Non
                 outcome = story.outcome
                 outcome.data = str(data)
                 if afterwards is not None:
+                    _wait_for_signature(served.collector.pipeline)
                     _prove(data, story, say)
                     afterwards(served, shop.port)
         finally:
@@ -56,7 +58,6 @@ def _prove(data: Path, story: Story, say: Say) -> None:
     outcome.secrets_found = hunt(story.planted.values, [data])
     found = "in no file" if not outcome.secrets_found else "FOUND: " + ", ".join(outcome.secrets_found[:3])
     say("looking for them", f"{outcome.secrets_planted} planted secrets, in every encoding: {found}")
-    _wait_for_signature(data)
     report = verify(data)
     outcome.verify, outcome.anchored = report.verdict, report.anchored
     entries = sum(trail.size for trail in report.trails)
@@ -65,8 +66,10 @@ def _prove(data: Path, story: Story, say: Say) -> None:
     outcome.tampered = tampering(data, lambda path: verify(path).document(), say)
 
 
-def _wait_for_signature(data: Path, seconds: float = 15.0) -> None:
+def _wait_for_signature(pipeline: Pipeline, seconds: float = 15.0) -> None:
     """While the collector runs, the latest entries wait for the next checkpoint."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end and any(trail.uncommitted for trail in verify(data).trails):
-        time.sleep(0.2)
+    while time.monotonic() < end:
+        if all(pipeline.published(trail) == size for trail, size in pipeline.heads().items()):
+            return
+        time.sleep(0.05)

@@ -81,8 +81,8 @@ def is_reserved(fields: Fields) -> bool:
     )
 
 
-def check(fields: Fields, *, reserved: bool = False) -> None:
-    """Raise EventError unless a producer may send this. `reserved` allows the collector's own kinds."""
+def refuse_collector_keys(fields: Fields) -> None:
+    """Raise EventError where a producer sets what only the collector sets."""
     for name in COLLECTOR_KEYS:
         if name in fields:
             raise EventError(
@@ -91,6 +91,11 @@ def check(fields: Fields, *, reserved: bool = False) -> None:
                 path=f"$.{name}",
                 hint="Leave it out.",
             )
+
+
+def check(fields: Fields, *, reserved: bool = False) -> None:
+    """Raise EventError unless a producer may send this. `reserved` allows the collector's own kinds."""
+    refuse_collector_keys(fields)
     for name in _REQUIRED:
         if name not in fields:
             raise EventError("event.missing", f"`{name}` is required", path=f"$.{name}")

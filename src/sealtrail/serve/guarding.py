@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from sealtrail.detect.library import load
 from sealtrail.errors import SealtrailError, UsageError
 from sealtrail.event import Fields
 from sealtrail.follow import Cursor, Follower, Reader
+from sealtrail.follow.worker import Worker
 from sealtrail.respond.desk import Desk
 from sealtrail.serve.folder import Folder
 from sealtrail.settings import ResponseSettings
@@ -26,8 +26,11 @@ _log = logging.getLogger("sealtrail.guard")
 TICK_SECONDS: Final = 1.0  # between two looks at what has expired
 
 
-class Guard:
-    """The engine, the desk, and the tick that keeps the block lists fresh."""
+class Guard(Worker):
+    """The engine, the desk, and the tick that keeps the block lists fresh.
+
+    When it stops the lists stay, and are stale in half a minute: no dead hand blocks anybody.
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Guard:
         spools: Sequence[Path],
         rules: Sequence[Path],
     ) -> None:
+        super().__init__("blocks")
         self._pipeline = pipeline
         self._ledger = ledger
         self.ruleset = load(rules)
@@ -45,8 +49,6 @@ class Guard:
             _log.error("a rule is not loaded: %s", refused)
         self.desk = Desk(self._record, settings, spools=spools, state=folder.state / "response.json")
         self.engine = Engine(self.ruleset, self.desk.take, cursor=Cursor(folder.cursor("detect")))
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sealtrail-blocks", daemon=True)
 
     @property
     def followers(self) -> list[Follower]:
@@ -56,15 +58,6 @@ class Guard:
         """Be where we were before the restart: blocks in force again, windows filled again."""
         self.desk.catch_up(self._ledger)
         self.engine.catch_up(self._ledger)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the ticking. The lists stay, and are stale in half a minute: no dead hand blocks anybody."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def save(self) -> None:
         """Keep positions; called when the followers have ended."""

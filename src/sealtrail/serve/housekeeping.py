@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from sealtrail.collect.own import PRUNE
 from sealtrail.collect.pipeline import Pipeline
 from sealtrail.event import read
 from sealtrail.follow import Hub
+from sealtrail.follow.worker import Worker
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.prune import prunable, prune_volumes
 from sealtrail.ledger.reader import LedgerReader
@@ -25,7 +25,7 @@ EVERY_SECONDS: Final = 1.0  # between two rounds: disk, segments, checkpoints
 RETENTION_SECONDS: Final = 3600.0  # between two looks for volumes that are old enough to go
 
 
-class Housekeeping:
+class Housekeeping(Worker):
     """One thread. A failure is logged and tried again next time: nothing here is needed for a receipt."""
 
     def __init__(
@@ -39,6 +39,7 @@ class Housekeeping:
         *,
         volume_entries: int = VOLUME_ENTRIES,
     ) -> None:
+        super().__init__("housekeeping")
         self._trails = trails
         self._settings = settings
         self._pipeline = pipeline
@@ -46,18 +47,8 @@ class Housekeeping:
         self._hub = hub
         self._store = store
         self._entries = volume_entries
-        self._stopping = threading.Event()
         self._retained = -RETENTION_SECONDS
         self._announced: dict[str, tuple[int, int]] = {}  # trail -> (end, index of the event in audit)
-        self._thread = threading.Thread(target=self._run, name="sealtrail-housekeeping", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def _run(self) -> None:
         while not self._stopping.wait(EVERY_SECONDS):

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 from sealtrail.collect.inbox import Act, Inbox
 from sealtrail.collect.intake import check_line
@@ -25,6 +25,7 @@ from sealtrail.collect.spools import SpoolFollower
 from sealtrail.errors import SealtrailError, UsageError
 from sealtrail.event import Batch, Receipt
 from sealtrail.follow import Follower, Hub
+from sealtrail.follow.worker import Worker
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.folder import Folder, WriterLock, free_space
@@ -38,11 +39,6 @@ _log = logging.getLogger("sealtrail.serve")
 
 # For followers to catch up when the collector stops; they go on from there at the next start.
 DRAIN_SECONDS: Final = 10.0
-
-
-class _Part(Protocol):
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
 
 
 class Collector:
@@ -164,7 +160,7 @@ class Collector:
         self._stack.callback(self._report_stop)
         # Alerts that are still to come have to be written while the writer takes them.
         self._stack.callback(self.hub.wait, DRAIN_SECONDS)
-        parts: list[_Part] = [self.housekeeping, self.inbox, *self.spools]
+        parts: list[Worker] = [self.housekeeping, self.inbox, *self.spools]
         if self.guard is not None:
             parts.insert(1, self.guard)
         for part in parts:
@@ -211,7 +207,7 @@ class Collector:
             "trails": self.pipeline.heads(),
             "lag": self.hub.lags(),
             "failing": self.hub.failures(),
-            "counts": dict(self.pipeline.counts),
+            "counts": {**self.pipeline.counts, "unkept": self.rejects.unkept},
             "rejected": dict(self.rejects.counts),
             "spools": {str(s.folder): {**s.counts, "problem": s.problem} for s in self.spools},
         }
