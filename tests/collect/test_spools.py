@@ -32,10 +32,11 @@ def following(writer, folder: Path) -> SpoolFollower:
 
 
 def put(folder: Path, emitter: str, number: int, data: bytes) -> Path:
-    """A segment whose writer is gone."""
+    """A segment whose writer is gone. It appears whole: a follower may delete an empty file nobody locks."""
     path = folder / segment_name(emitter, number)
-    path.write_bytes(data)
-    return path
+    aside = folder / f".{path.name}"
+    aside.write_bytes(data)
+    return aside.rename(path)
 
 
 @contextmanager

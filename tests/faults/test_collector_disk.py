@@ -277,7 +277,9 @@ def test_an_act_that_was_done_and_never_answered_is_not_done_again_by_the_next_s
     with house.open() as collector:
         trouble.begin(".answer", number, "open")
         act = {"act": "record", "fields": {"event.action": "sealtrail.export"}}
-        (collector.folder.inbox / "abc.request").write_text(json.dumps(act))
+        aside = collector.folder.inbox / "abc.new"
+        aside.write_text(json.dumps(act))
+        aside.rename(aside.with_suffix(".request"))
         until(lambda: trouble.refused > 1)
     trouble.end()
     with house.open() as collector:

@@ -15,6 +15,13 @@ from sealtrail.serve.folder import Folder
 from sealtrail.serve.writing import Collector
 
 
+def appear(path: Path, data: bytes) -> None:
+    """Whole at once: somebody is looking for it, and an empty one would be taken for all of it."""
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_bytes(data)
+    aside.rename(path)
+
+
 def actions(data: Path) -> list[str]:
     with Collector(Folder(data), guard=False) as collector:
         return [read(e)["event.action"] for e in collector.ledger.read("audit", 0, 1000)]
@@ -65,7 +72,7 @@ def test_a_spool_waits_for_room_on_the_disk_and_goes_on(collecting, line, tmp_pa
     spool.mkdir()
     with collecting(spools=[spool]) as collector:
         full[0] = "only 1 MiB are free"
-        (spool / "e.000000.ndjson").write_bytes(line(0)[0] + b"\n")
+        appear(spool / "e.000000.ndjson", line(0)[0] + b"\n")
         until(lambda: collector.health()["spools"][str(spool)]["problem"])
         with pytest.raises(BusyError) as refused:
             collector.submit("key:1", [line(1)])
@@ -115,10 +122,12 @@ def test_a_follower_that_lags_at_the_stop_goes_on_from_there_at_the_next_start(c
 
 def test_an_act_that_a_crash_repeats_is_recorded_once(collecting, tmp_path):
     request = tmp_path / "data" / "state" / "inbox" / "0123abcd.request"
-    act = json.dumps({"act": "record", "fields": {"event.action": "sealtrail.export", "user.id": "root"}})
+    act = json.dumps(
+        {"act": "record", "fields": {"event.action": "sealtrail.export", "user.id": "root"}}
+    ).encode()
     for _ in range(2):
         with collecting() as collector:
-            request.write_text(act)
+            appear(request, act)
             ask(collector.folder.inbox, {"act": "submit", "source": "import", "lines": []})
     assert actions(tmp_path / "data").count("sealtrail.export") == 1
 
