@@ -30,9 +30,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from sealtrail.accounts.keys import Keys
 from sealtrail.capture.ids import new_id, new_span_id
 from sealtrail.collect.intake import check_line
-from sealtrail.collect.keys import Keys
 from sealtrail.collect.seen import Seen
 from sealtrail.detect.engine import Engine
 from sealtrail.detect.library import load

@@ -23,6 +23,7 @@ PLANTS = [
     ("layers", "event.planted", "sealtrail.scrub"),
     ("layers", "collect.planted", "sealtrail.serve"),
     ("layers", "follow.planted", "sealtrail.store"),
+    ("layers", "accounts.planted", "sealtrail.collect"),
     ("layers", "detect.planted", "sealtrail.respond"),
     ("layers pure", "errors", "sealtrail.settings"),
     ("layers", "mystery", "sealtrail.errors"),

@@ -17,9 +17,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uuid_utils import uuid4
 
+from sealtrail.accounts.keys import Key, Keys, presented
+from sealtrail.accounts.roles import Right
 from sealtrail.collect.body import STATUS
 from sealtrail.collect.intake import Intake, read_body
-from sealtrail.collect.keys import Key, Keys, Right, presented
 from sealtrail.collect.pipeline import Pipeline
 from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import ONCE_PREFIX

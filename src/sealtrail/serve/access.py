@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sealtrail.collect.keys import Keys
+from sealtrail.accounts.keys import Keys
 from sealtrail.serve.folder import Folder
 
 

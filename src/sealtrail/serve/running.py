@@ -13,8 +13,8 @@ from typing import Any, Final, Self
 import uvicorn
 from starlette.applications import Starlette
 
+from sealtrail.accounts.keys import Keys
 from sealtrail.collect.app import Door
-from sealtrail.collect.keys import Keys
 from sealtrail.errors import UsageError
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.writing import Collector

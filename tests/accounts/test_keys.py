@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealtrail.collect.keys import ROLES, Keys, Right, presented
+from sealtrail.accounts.keys import Keys, presented
+from sealtrail.accounts.roles import ROLES, Right
 from sealtrail.errors import AccessError, NotFoundError, UsageError
 
 

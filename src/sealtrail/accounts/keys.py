@@ -17,32 +17,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, Literal
 
 import msgspec
 
+from sealtrail.accounts.roles import ROLES, Right
 from sealtrail.errors import AccessError, NotFoundError, UsageError
 from sealtrail.event.entry import stamp
 from sealtrail.follow.state import save_json
 
 KEYS_FILE: Final = "api-keys.json"
-
-Right = Literal["send", "send-reserved", "read", "prove", "export", "respond", "review", "hold", "keys"]
-"""What can be done through a door. `send-reserved`: write alerts, system events and operators' acts."""
-
-ROLES: Final[Mapping[str, frozenset[Right]]] = MappingProxyType(
-    {
-        # An ingest key sits in an application's configuration: it can add events and see nothing.
-        "ingest": frozenset({"send"}),
-        "viewer": frozenset({"read"}),
-        "analyst": frozenset({"read", "prove", "export", "respond"}),
-        "auditor": frozenset({"read", "prove", "export", "review", "hold"}),
-        "admin": frozenset(
-            {"send", "send-reserved", "read", "prove", "export", "respond", "review", "hold", "keys"}
-        ),
-    }
-)
 
 _ID_BYTES: Final = 5
 _SECRET_BYTES: Final = 32
