@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,4 +36,12 @@ def test_the_whole_story_is_recorded_alerted_blocked_and_proved(tmp_path: Path) 
     assert told["seconds_to_block"] > 0
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout)["events"] > told["events"]
+    # In the same folder, and still a story of its own.
+    assert json.loads(again.stdout)["events"] < 1.5 * told["events"]
+    assert _audited(done.stderr) != _audited(again.stderr)
+
+
+def _audited(story: str) -> str:
+    found = re.search(r"role, customer -> support \((audit/\d+)\)", story)
+    assert found, story
+    return found[1]

@@ -50,3 +50,15 @@ def test_the_document_is_json():
     assert document["trails"][0]["problems"] == [
         {"index": None, "what": "gone", "place": "trails/audit/checkpoint"}
     ]
+
+
+def test_a_proof_speaks_of_its_one_entry_and_of_no_other():
+    trail = TrailReport("audit", size=87, checkpoints=1, proved=3)
+    assert "entry 3 is one of the 87 under a checkpoint" in Report([trail]).lines()[1]
+    assert "87 entries" not in "\n".join(Report([trail]).lines())
+
+
+def test_one_is_written_as_one():
+    trail = TrailReport("audit", size=1, checkpoints=1)
+    assert "1 entry under 1 checkpoint" in Report([trail]).lines()[1]
+    assert "1 entries" not in Report([trail]).lines()[1]

@@ -133,7 +133,9 @@ class Keys:
         """The key that `presented` found, or AccessError. Never says which part of a key is wrong."""
         if text is None:
             raise AccessError(
-                "access.missing", "this needs a key", hint="Send it as `Authorization: Bearer KEY`."
+                "access.missing",
+                "this needs a key",
+                hint="Send it as `Authorization: Bearer KEY`; `sealtrail key new` makes one.",
             )
         name, _, secret = text.removeprefix(_PREFIX).partition("_")
         with self._lock:

@@ -11,12 +11,16 @@ def run() -> None:
     """The `sealtrail` script. The application's side installs it as well, without what it needs."""
     try:
         from sealtrail.cli.main import main
-    except ImportError as error:
-        missing = UsageError(
-            "usage.extra",
-            f"the command needs {error.name}, which is not installed",
-            hint="This is the application's side alone. Install the collector with the `server` extra.",
-        )
-        print(f"sealtrail: {missing}", file=sys.stderr)  # noqa: T201 - click is what is missing
-        sys.exit(missing.exit_code)
+    except ModuleNotFoundError as error:
+        print(f"sealtrail: {missing(error.name)}", file=sys.stderr)  # noqa: T201 - click is what is missing
+        sys.exit(missing(error.name).exit_code)
     main()
+
+
+def missing(package: str | None) -> UsageError:
+    """What to say where only the application's side is installed."""
+    return UsageError(
+        "usage.extra",
+        f"the command needs {package}, which is not installed",
+        hint="This is the application's side alone. Install the collector with the `server` extra.",
+    )

@@ -41,7 +41,7 @@ def demo(ctx: click.Context, once: bool, port: int, data: Path, form: str) -> No
         print_json(summary)
     elif once:
         for name, value in summary.items():
-            click.echo(f"{name:<17} {safe(value)}")
+            click.echo(f"{name:<17} {safe('none' if value == [] else value)}")
     good = outcome.verify == "intact" and outcome.tampered and not outcome.secrets_found
     ctx.exit(
         0 if good and outcome.seconds_to_alert is not None and outcome.seconds_to_block is not None else 1
@@ -64,7 +64,7 @@ def _stay(url: str, shop: int, data: Path) -> None:
         f"  {program} tail -f{where}          and then: curl http://127.0.0.1:{shop}/products",
         f"  {program} verify {data}",
         "",
-        "Ctrl-C ends it.",
+        f"Ctrl-C ends it. What was recorded stays in {data}: remove the folder to begin anew.",
     ]
     advise("\n".join(lines))
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from sealtrail.cli import options
-from sealtrail.cli.output import advise, print_json, safe
+from sealtrail.cli.output import advise, counted, print_json, safe
 
 
 @click.command()
@@ -131,4 +131,4 @@ def export(
         out.write(line + b"\n")
         count += 1
     out.flush()
-    advise(f"{count:,} events")
+    advise(counted(count, "event"))

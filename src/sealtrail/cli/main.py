@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from sealtrail.cli import missing
 from sealtrail.errors import SealtrailError
 
 # command -> "module:attribute" below sealtrail.cli
@@ -52,6 +53,12 @@ class Commands(click.Group):
         except SealtrailError as error:
             click.echo(f"sealtrail: {error}", err=True)
             ctx.exit(error.exit_code)
+        except ModuleNotFoundError as error:
+            # An application often has click, so the command starts without the rest of what it needs.
+            if (error.name or "sealtrail").partition(".")[0] == "sealtrail":
+                raise
+            click.echo(f"sealtrail: {missing(error.name)}", err=True)
+            ctx.exit(missing(error.name).exit_code)
         except BrokenPipeError:
             # The reader of our output has seen enough (`| head`): not an error, and nothing more to say.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

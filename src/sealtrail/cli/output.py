@@ -24,6 +24,11 @@ def safe(value: Any, width: int = 0) -> str:
     return text if not width or len(text) <= width else text[: width - 1] + "…"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: `1 event`, `2,000 events`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def to_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sealtrail.cli import options
-from sealtrail.cli.output import advise, print_csv, print_json, print_table, safe, to_json
+from sealtrail.cli.output import advise, counted, print_csv, print_json, print_table, safe, to_json
 
 if TYPE_CHECKING:
+    from sealtrail.event import Fields
     from sealtrail.serve.reading import Reading, Row
 
 # What a row of a table shows, and the columns of CSV before any other field.
@@ -30,7 +31,8 @@ _COLUMNS: Final = (
     "http.response.status_code",
 )
 _REQUEST: Final = ("http.request.method", "url.path", "http.response.status_code")
-_DETAIL: Final = ("message", "event.reason", "sealtrail.change", "error.type", "sealtrail.head.trail")
+_DETAIL: Final = ("message", "event.reason", "error.type", "sealtrail.head.trail")
+_TARGET: Final = ("sealtrail.target.type", "sealtrail.target.id", "sealtrail.target.name")
 _FOLLOW_SECONDS: Final = 0.2
 
 
@@ -62,7 +64,8 @@ def search(
     """
     started = time.perf_counter()
     rows = _open(data).search(query, since or "", until or "", limit)
-    _said(query, started, f"{len(rows)} events")
+    newest = "the newest " if len(rows) == limit else ""
+    _said(query, started, f"{newest}{counted(len(rows), 'event')}")
     _print(rows, form)
     if fail_empty and not rows:
         ctx.exit(1)
@@ -128,7 +131,7 @@ def count(
         result = [{"@timestamp": _stamp(start), "count": number} for start, number in periods]
     else:
         result = [{"count": reading.count(query, since or "", until or "")}]
-    _said(query, started, f"{len(result)} rows")
+    _said(query, started, counted(len(result), "row"))
     head = [by or "@timestamp", "count"] if by or every else ["count"]
     if form == "json":
         print_json(result)
@@ -175,18 +178,32 @@ def _cells(row: Row) -> list[str]:
     """What a person looks for first; -o jsonl has the rest."""
     fields = row.fields
     request = [fields.get(name, "") for name in _REQUEST]
-    detail = next((fields[name] for name in _DETAIL if fields.get(name)), "")
+    told = next((safe(fields[name]) for name in _DETAIL if fields.get(name)), "")
+    detail = "; ".join(part for part in (_act(fields), told) if part)
+    # Of an alert nobody has said yet how it ended.
+    outcome = fields.get("sealtrail.alert.level") or fields.get("event.outcome", "")
     user = fields.get("user.id") or fields.get("user.name") or fields.get("user.hash") or ""
     return [
         str(fields.get("@timestamp", "")),
         row.address,
         safe(fields.get("event.action", ""), 40),
-        safe(fields.get("event.outcome", "")),
+        safe(outcome),
         safe(user, 24),
         safe(fields.get("client.ip", "")),
         safe(" ".join(str(part) for part in request if part), 60),
         safe(detail, 80),
     ]
+
+
+def _act(fields: Fields) -> str:
+    """Upon what somebody acted, and what that changed: `user 42: role customer -> support`."""
+    target = " ".join(str(fields[name]) for name in _TARGET if fields.get(name))
+    changes = [
+        f"{one.get('path', '')} {to_json(one.get('old'))} -> {to_json(one.get('new'))}"
+        for one in fields.get("sealtrail.change") or ()
+        if isinstance(one, dict)
+    ]
+    return safe(": ".join(part for part in (target, ", ".join(changes)) if part))
 
 
 def _words(row: Row) -> list[str]:

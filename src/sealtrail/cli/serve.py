@@ -60,7 +60,7 @@ def serve(
     with Served(data, host=host, port=port, spools=spools, rules=rules) as served:
         advise(f"collecting into {data} at {served.url}")
         for spool in spools:
-            advise(f"following {spool}")
+            advise(f"following {spool}" + ("" if spool.is_dir() else ", which is not there yet"))
         if not spools:
             advise("following no spool: name one with --spool, or send to POST /api/v1/events")
         if host not in {"127.0.0.1", "::1", "localhost"}:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from sealtrail.demo import secrets_hunt
 from sealtrail.demo.client import Client, ordinary
 from sealtrail.event import Fields
+from sealtrail.event.entry import stamp
 from sealtrail.serve.reading import Reading
 
 Say = Callable[[str, str], None]
@@ -59,6 +60,8 @@ class Story:
         self._reading = reading
         self._settle = settle
         self._dice = random.Random(run)
+        # The folder may hold earlier runs: what the story tells is its own.
+        self._since = stamp(datetime.now(UTC))
         self.outcome = Outcome(walker=f"mallory-{run}")
         self.outcome.attacker = self._dice.choice(ATTACKERS) + str(self._dice.randint(1, 254))
 
@@ -159,14 +162,14 @@ class Story:
     def counted(self) -> None:
         self._settle()
         reading = self._reading()
-        self.outcome.events = reading.count("*")
-        self.outcome.alerts = reading.count("sealtrail.kind:alert")
+        self.outcome.events = reading.count("*", self._since)
+        self.outcome.alerts = reading.count("sealtrail.kind:alert", self._since)
 
     def _await(self, query: str) -> Fields:
         """The newest event a query finds, waiting for it to arrive; empty when it never does."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            rows = self._reading().search(query, limit=1)
+            rows = self._reading().search(query, self._since, limit=1)
             if rows:
                 return rows[0].fields
             time.sleep(0.05)

@@ -45,7 +45,8 @@ class Anchors:
         signers = {(line.name, line.key_id) for line in note.signatures}
         keys = self.keys_for(origin) or tuple(key for key in self.keys if (key.name, key.id) in signers)
         if not keys:
-            report.unchecked(f"no key of {origin} was given: the signature was not checked")
+            given = f" (given: {', '.join(key.name for key in self.keys)})" if self.keys else ""
+            report.unchecked(f"no key of {origin} was given{given}: the signature was not checked")
             return
         report.key_source = "given"
         try:

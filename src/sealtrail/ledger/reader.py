@@ -174,7 +174,7 @@ class LedgerReader:
     def _covers(reader: TrailReader, checkpoint: Checkpoint) -> None:
         if checkpoint.size > reader.size:
             raise TamperedError(
-                f"{checkpoint.size} entries were signed, {reader.size} are there",
+                f"{checkpoint.size:,} entries were signed, and only the first {reader.size:,} can be read",
                 trail=reader.name,
                 index=reader.size,
             )

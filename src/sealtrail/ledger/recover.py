@@ -203,10 +203,11 @@ class _Reading:
                 self.torn.append(_Torn(volume, volume * self._entries, 0))
         if self.size < self._published.size:
             raise TamperedError(
-                f"{self._published.size} entries were signed, {self.size} are there",
+                f"{self._published.size:,} entries were signed, and only the first {self.size:,} can be read",
                 trail=self._trail,
                 index=self.size,
-                hint="Put the folder back from a copy. Do not delete anything: what is there is evidence.",
+                hint="`sealtrail verify` names the place. Put the folder back from a copy, delete nothing: "
+                "what is there is evidence.",
             )
         if not self.last and self._sealed:
             self.last = _last_entry(self._folder, self._sealed[-1].volume, self._entries)

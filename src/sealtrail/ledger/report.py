@@ -14,9 +14,16 @@ EXIT_CODES: dict[Verdict, int] = {"intact": 0, "tampered": 1, "unchecked": 2}
 MAX_PROBLEMS = 100
 
 NOT_ANCHORED = (
-    "self-consistent, NOT anchored: nothing outside the folder vouches for it. Whoever holds the signing key "
-    "could have rewritten everything. Give a checkpoint that was kept elsewhere, or a policy with witnesses."
+    "self-consistent, NOT anchored: no checkpoint kept elsewhere vouches for it. Whoever holds the "
+    "signing key could have rewritten everything. Give a checkpoint that was kept elsewhere, or a policy "
+    "with witnesses."
 )
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, as people write them: `1 entry`, `2,000 entries`."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -40,6 +47,7 @@ class TrailReport(msgspec.Struct):
     checkpoints: int = 0  # signed statements in the history
     key_source: Literal["given", "folder", "none"] = "none"
     anchored_to: int = 0  # entries that something outside the folder vouches for
+    proved: int | None = None  # the one entry a proof is about
     problems: list[Problem] = []
     notes: list[str] = []
     checked: bool = True
@@ -101,9 +109,11 @@ class Report(msgspec.Struct):
         else:
             head = [self.verdict]
         for trail in self.trails:
-            facts = [f"{trail.size:,} entries under {trail.checkpoints:,} checkpoints"]
+            facts = [f"{counted(trail.size, 'entry')} under {counted(trail.checkpoints, 'checkpoint')}"]
+            if trail.proved is not None:
+                facts = [f"entry {trail.proved:,} is one of the {trail.size:,} under a checkpoint"]
             if trail.uncommitted:
-                facts.append(f"{trail.uncommitted:,} uncommitted")
+                facts.append(f"{trail.uncommitted:,} uncommitted (not signed yet)")
             if trail.torn:
                 facts.append(f"{trail.torn:,} torn bytes behind them")
             if trail.first:

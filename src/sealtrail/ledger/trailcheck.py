@@ -177,7 +177,7 @@ class TrailCheck:
             self.keys, self.report.key_source = (folder_key,), "folder"
             self.report.notes.append(
                 "the key that was trusted came from the folder that was checked: whoever could rewrite the "
-                "one could replace the other. Give the key you were handed with --policy."
+                "one could replace the other. Give the key you were handed with --key."
             )
             if self._anchors.keys:
                 self.report.unchecked(f"no given key is that of {self.report.origin or 'this log'}")
@@ -236,7 +236,9 @@ class TrailCheck:
             unlisted = volume_name(len(there))
             if (self.folder / unlisted).exists():
                 self.report.problem(self.total, f"it does not list {unlisted}", self._place(SEALED))
-            self.report.problem(self.total, f"{committed:,} entries were signed, {self.total:,} are there")
+            self.report.problem(
+                self.total, f"{committed:,} entries were signed, and only {self.total:,} can be read"
+            )
         self.report.uncommitted = max(0, self.total - committed)
         return True
 

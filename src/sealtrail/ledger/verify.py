@@ -45,7 +45,7 @@ from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.note import MAX_NOTE_BYTES, VerifyKey, base64_text
 from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.proof import TlogProof, check_inclusion
-from sealtrail.ledger.report import Report, TrailReport
+from sealtrail.ledger.report import Report, TrailReport, counted
 from sealtrail.ledger.tilescheck import check_tiles
 from sealtrail.ledger.trailcheck import TrailCheck
 from sealtrail.ledger.workers import Workers
@@ -198,7 +198,10 @@ def _compare_heads(
                 None, f"{where} records another root for the first {head.size:,} entries of {other.name}"
             )
     if open_questions:
-        check.report.notes.append(f"{open_questions} heads of other trails lie in what was pruned")
+        check.report.notes.append(
+            f"{counted(open_questions, 'head')} of other trails could not be compared: what they speak of "
+            "was pruned, or cannot be read"
+        )
 
 
 def _explained(check: TrailCheck, size: int) -> bool:
@@ -261,6 +264,7 @@ def _check_proof(path: Path, anchors: Anchors, entry: bytes | None) -> Report:
             report.unchecked("the entry was not given: only the signature could be checked")
         else:
             check_inclusion(proof.index, checkpoint.size, leaf_hash(entry), proof.hashes, checkpoint.root)
+            report.proved = proof.index
     except TamperedError as error:
         report.problem(proof.index, error.what)
     anchors.judge(report, keys, {checkpoint.size: checkpoint.root}.get, note)

@@ -145,6 +145,6 @@ def _bind(host: str, port: int) -> socket.socket:
         raise UsageError(
             "usage.argument",
             f"{host}:{port} cannot be listened on: {error.strerror or error}",
-            hint="Another server may have it; name another with --port, or 0 for any free one.",
+            hint="Another server may have it; name another with --port or SEALTRAIL_PORT; 0 is any.",
         ) from None
     return listener
