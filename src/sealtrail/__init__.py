@@ -3,7 +3,7 @@
 This is the public API of the application's side. It imports nothing but msgspec and one id library.
 """
 
-from sealtrail.capture.acts import audit, login_failed, login_succeeded
+from sealtrail.capture.acts import audit, logged_out, login_failed, login_succeeded
 from sealtrail.capture.auditing import audited, auditing
 from sealtrail.capture.context import actor, request_id, touched
 
@@ -12,6 +12,7 @@ __all__ = [
     "audit",
     "audited",
     "auditing",
+    "logged_out",
     "login_failed",
     "login_succeeded",
     "request_id",

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import asyncio
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask, abort, request
@@ -9,7 +12,9 @@ from flask.testing import FlaskClient
 
 import sealtrail
 from sealtrail.capture import context, recorder
+from sealtrail.capture.asgi import AsgiCapture
 from sealtrail.capture.recorder import Recorder
+from sealtrail.capture.wsgi import WsgiCapture
 from sealtrail.event import Fields, check, decode, hostile, is_canonical, known, model  # noqa: F401 - makers of these lines
 from sealtrail.flask import Sealtrail
 from sealtrail.spool.layout import segments
@@ -98,3 +103,111 @@ def app(spool: Path) -> Flask:
         return sealtrail.request_id()
 
     return app
+
+
+def scope_of(environ: dict[str, str]) -> dict[str, object]:
+    """The ASGI scope of what a WSGI server would hand on as `environ`."""
+
+    def raw(text: str) -> bytes:
+        try:
+            return text.encode("latin-1")
+        except UnicodeEncodeError:
+            return text.encode("utf-8", "surrogatepass")
+
+    names = {name[5:]: value for name, value in environ.items() if name.startswith("HTTP_")}
+    names |= {n: environ[n] for n in ("CONTENT_TYPE", "CONTENT_LENGTH") if n in environ}
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    target = environ.get("RAW_URI", "")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": environ.get("SERVER_PROTOCOL", "")[5:],
+        "method": environ.get("REQUEST_METHOD", ""),
+        "scheme": environ.get("wsgi.url_scheme", ""),
+        "path": raw(path).decode("utf-8", "replace"),
+        "raw_path": raw(target.partition("?")[0]) if target else None,
+        "query_string": raw(environ.get("QUERY_STRING", "")),
+        "root_path": environ.get("SCRIPT_NAME", ""),
+        "headers": [(raw(n.lower().replace("_", "-")), raw(value)) for n, value in names.items()],
+        "client": (environ.get("REMOTE_ADDR", ""), 4711),
+    }
+
+
+@pytest.fixture
+def ask(made: Recorder):
+    """One connection to an ASGI application, as a server makes it; what was sent, and what was raised.
+
+    `inbox` is what the application receives, in order, before its client goes away.
+    """
+
+    def ask(app, inbox=({"type": "http.request"},), *, send=None, **scope):
+        sent = []
+        waiting = list(inbox)
+        kind = scope.get("type", "http")
+
+        async def receive():
+            return waiting.pop(0) if waiting else {"type": f"{kind}.disconnect"}
+
+        async def collect(message):
+            if send is not None:
+                await send(message)
+            sent.append(message)
+
+        plain = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a", "RAW_URI": "/a", "REMOTE_ADDR": "203.0.113.9"}
+        whole = {**scope_of({**plain, "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http"}), **scope}
+        raised = None
+        try:
+            asyncio.run(AsgiCapture(app, made)(whole, receive, collect))
+        except BaseException as error:
+            raised = error
+        return SimpleNamespace(
+            sent=sent,
+            status=next((m["status"] for m in sent if "status" in m), None),
+            headers=dict(next((m["headers"] for m in sent if "headers" in m), ())),
+            body=b"".join(m.get("body", b"") for m in sent),
+            raised=raised,
+            scope=whole,
+        )
+
+    return ask
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def call(request, made: Recorder, ask):
+    """One request of a WSGI environ, through either door, to an application that answers as given."""
+
+    def through_wsgi(environ, status, headers, body):
+        def app(_, start_response):
+            start_response(status, list(headers))
+            return list(body)
+
+        whole = {**environ, "wsgi.input": io.BytesIO()}
+        answer = WsgiCapture(app, made)(whole, lambda *_: lambda _: None)
+        list(answer)
+        answer.close()
+
+    def through_asgi(environ, status, headers, body):
+        async def app(scope, receive, send):
+            pairs = [(n.encode(), v.encode("utf-8", "surrogatepass")) for n, v in headers]
+            await send({"type": "http.response.start", "status": int(status[:3]), "headers": pairs})
+            for part in body:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body"})
+
+        assert ask(app, **scope_of(environ)).raised is None
+
+    through = through_wsgi if request.param == "wsgi" else through_asgi
+
+    def call(environ, status="200 OK", headers=(), body=(b"x",)):
+        plain = {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": "/a",
+            "RAW_URI": "/a",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "203.0.113.9",
+            "HTTP_HOST": "shop.example:8000",
+            "wsgi.url_scheme": "http",
+        }
+        through({**plain, **environ}, status, headers, body)
+
+    return call

@@ -1,40 +1,12 @@
-import io
 import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sealtrail.capture.wsgi import WsgiCapture
 
-
-def call(made, environ, status="200 OK", headers=(), body=(b"x",), draw=True):
-    """One request through a WSGI application that answers as given."""
-
-    def app(_, start_response):
-        start_response(status, list(headers))
-        return list(body)
-
-    whole = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": "/a",
-        "RAW_URI": "/a",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "203.0.113.9",
-        "HTTP_HOST": "shop.example:8000",
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
-        **environ,
-    }
-    answer = WsgiCapture(app, made)(whole, lambda *_: lambda _: None)
-    if draw:
-        list(answer)
-    answer.close()
-
-
-def test_all_that_a_request_carries_stands_in_its_field(made, events):
+def test_all_that_a_request_carries_stands_in_its_field(call, made, events):
     call(
-        made,
         {
             "REQUEST_METHOD": "POST",
             "SCRIPT_NAME": "/api",
@@ -99,45 +71,45 @@ def test_all_that_a_request_carries_stands_in_its_field(made, events):
         ("Bearer ", "other"),
     ],
 )
-def test_the_scheme_of_a_credential_is_told_and_the_credential_is_hashed(made, events, header, scheme):
-    call(made, {"HTTP_AUTHORIZATION": header})
+def test_the_scheme_of_a_credential_is_told_and_the_credential_is_hashed(call, made, events, header, scheme):
+    call({"HTTP_AUTHORIZATION": header})
     (event,) = events()
     assert event["sealtrail.auth.scheme"] == scheme
     assert len(event["sealtrail.auth.token_hash"]) == 32
     assert "YTpi" not in json.dumps(event)
 
 
-def test_an_api_key_header_is_a_credential(made, events):
-    call(made, {"HTTP_X_API_KEY": "planted-key-1"})
+def test_an_api_key_header_is_a_credential(call, made, events):
+    call({"HTTP_X_API_KEY": "planted-key-1"})
     (event,) = events()
     assert event["sealtrail.auth.scheme"] == "api-key"
     assert "planted-key-1" not in json.dumps(event)
 
 
-def test_a_forwarded_scheme_of_a_stranger_is_ignored(made, events):
-    call(made, {"HTTP_X_FORWARDED_PROTO": "https"})
+def test_a_forwarded_scheme_of_a_stranger_is_ignored(call, made, events):
+    call({"HTTP_X_FORWARDED_PROTO": "https"})
     assert events()[0]["url.scheme"] == "http"
 
 
-def test_a_path_is_decoded_beside_the_target_as_it_came(made, events):
-    call(made, {"RAW_URI": "/caf%C3%A9/a%20b", "PATH_INFO": "/caf\u00c3\u00a9/a b"})
+def test_a_path_is_decoded_beside_the_target_as_it_came(call, made, events):
+    call({"RAW_URI": "/caf%C3%A9/a%20b", "PATH_INFO": "/caf\u00c3\u00a9/a b"})
     (event,) = events()
     assert event["url.original"] == "/caf%C3%A9/a%20b"
     assert event["url.path"] == "/café/a b"
 
 
-def test_bytes_that_are_no_text_are_kept_readable_with_a_note(made, events):
-    call(made, {"RAW_URI": "/%FF", "PATH_INFO": "/\u00ff"})
+def test_bytes_that_are_no_text_are_kept_readable_with_a_note(call, made, events):
+    call({"RAW_URI": "/%FF", "PATH_INFO": "/\u00ff"})
     (event,) = events()
     assert event["url.path"] == "/\\xff"
     assert "value.not-utf8" in event["sealtrail.notes"]
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_without_the_raw_target_its_absence_is_noted_and_the_rest_is_scrubbed(made, events, known):
+def test_without_the_raw_target_its_absence_is_noted_and_the_rest_is_scrubbed(call, made, events, known):
     if known:
-        call(made, {})
-    call(made, {"RAW_URI": "", "PATH_INFO": "/u/alice@example.com", "QUERY_STRING": "password=hunter2"})
+        call({})
+    call({"RAW_URI": "", "PATH_INFO": "/u/alice@example.com", "QUERY_STRING": "password=hunter2"})
     event = events()[-1]
     assert "url.original" not in event
     assert "url.undecoded" in event["sealtrail.notes"]
@@ -149,36 +121,36 @@ def test_without_the_raw_target_its_absence_is_noted_and_the_rest_is_scrubbed(ma
     "name",
     ["HTTP_USER_AGENT", "HTTP_REFERER", "HTTP_HOST", "CONTENT_TYPE", "HTTP_X_REQUEST_ID", "REQUEST_METHOD"],
 )
-def test_a_secret_in_any_header_that_is_recorded_goes(made, spool, name):
+def test_a_secret_in_any_header_that_is_recorded_goes(call, spool, name):
     for secret in ("AKIAZ3MVLQ7XN2PKD8WT", "ghp_" + "a1B2c3D4e5F6" * 3):
-        call(made, {name: f"x/{secret}"})
-        call(made, {name: secret})
+        call({name: f"x/{secret}"})
+        call({name: secret})
     written = b"".join(path.read_bytes() for path in spool.glob("*.ndjson"))
     assert written.count(b"\n") == 4
     for secret in (b"AKIAZ3MVLQ7XN2PKD8WT", b"a1B2c3D4e5F6", b"akiaz3mvlq7xn2pkd8wt", b"a1b2c3d4e5f6"):
         assert secret not in written
 
 
-def test_long_values_are_cut_and_told(made, events):
-    call(made, {"RAW_URI": "/" + "a" * 9000, "PATH_INFO": "/" + "a" * 9000, "HTTP_USER_AGENT": "u" * 5000})
+def test_long_values_are_cut_and_told(call, made, events):
+    call({"RAW_URI": "/" + "a" * 9000, "PATH_INFO": "/" + "a" * 9000, "HTTP_USER_AGENT": "u" * 5000})
     (event,) = events()
     assert len(event["url.path"]) == 4096
     assert set(event["sealtrail.truncated"]) == {"url.original", "url.path", "user_agent.original"}
 
 
-def test_a_secret_across_the_cut_is_not_cut_into_a_part_that_no_rule_knows(made, spool):
+def test_a_secret_across_the_cut_is_not_cut_into_a_part_that_no_rule_knows(call, spool):
     path = "/" + "a" * 4085 + "/4111111111111111"
-    call(made, {"RAW_URI": path, "PATH_INFO": path})
+    call({"RAW_URI": path, "PATH_INFO": path})
     assert b"41111111" not in b"".join(p.read_bytes() for p in spool.glob("*.ndjson"))
 
 
 @pytest.mark.parametrize("length", ["", "-1", "abc", "9" * 40, "\u0663", "1_0"])
-def test_a_length_that_is_none_is_left_out_or_bounded(made, events, length):
-    call(made, {"CONTENT_LENGTH": length})
+def test_a_length_that_is_none_is_left_out_or_bounded(call, made, events, length):
+    call({"CONTENT_LENGTH": length})
     assert events()[0].get("http.request.body.bytes", 0) < 2**53
 
 
-def test_the_worst_of_everything_still_fits_an_entry(made, events, spool):
+def test_the_worst_of_everything_still_fits_an_entry(call, made, events, spool):
     worst = "\x01" * 20_000
     names = (
         "RAW_URI",
@@ -190,7 +162,6 @@ def test_the_worst_of_everything_still_fits_an_entry(made, events, spool):
         "CONTENT_TYPE",
     )
     call(
-        made,
         dict.fromkeys((*names, "REQUEST_METHOD", "SERVER_PROTOCOL"), worst),
         headers=[("Content-Type", worst)],
     )
@@ -227,9 +198,9 @@ NAMES = st.sampled_from(
 
 @given(st.dictionaries(NAMES, st.text(st.characters(), max_size=60)), st.text(st.characters(), max_size=20))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
-def test_whatever_stands_in_the_environ_one_valid_event_is_written(made, events, environ, mime):
+def test_whatever_stands_in_the_environ_one_valid_event_is_written(call, made, events, environ, mime):
     before = made.spool.written
-    call(made, environ, headers=[("Content-Type", mime)])
+    call(environ, headers=[("Content-Type", mime)])
     assert made.spool.written == before + 1
     assert made.errors == 0
     if made.spool.written % 50 == 0:

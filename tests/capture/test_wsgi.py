@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 import sealtrail
-from sealtrail.capture import wsgi
+from sealtrail.capture import exchange, wsgi
 from sealtrail.spool.layout import Block, BlockList, publish_blocks
 
 SECRET = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
@@ -332,13 +332,13 @@ def test_a_fault_of_ours_never_reaches_the_application(made, monkeypatch, part) 
         raise RuntimeError("ours")
 
     if part == "exchange":
-        monkeypatch.setattr(wsgi, "moment", broken)
+        monkeypatch.setattr(exchange, "moment", broken)
     elif part == "blocks":
         monkeypatch.setattr(made.blocks, "find", broken)
     elif part == "record":
-        monkeypatch.setattr(wsgi, "record", broken)
+        monkeypatch.setattr(exchange, "record", broken)
     else:
-        monkeypatch.setattr(wsgi.Exchange, "_head", broken)
+        monkeypatch.setattr(wsgi.WsgiExchange, "_head", broken)
     status, _, data = serve(made, answering([b"abc"]))
     assert (status, data) == ("200 OK", b"abc")
     assert made.errors == 1

@@ -47,7 +47,15 @@ def test_the_server_is_not_there_in_that_environment(alone):
 
 
 @pytest.mark.parametrize(
-    "door", ["sealtrail", "sealtrail.wsgi", "sealtrail.event", "sealtrail.spool", "sealtrail.scrub"]
+    "door",
+    [
+        "sealtrail",
+        "sealtrail.asgi",
+        "sealtrail.wsgi",
+        "sealtrail.event",
+        "sealtrail.spool",
+        "sealtrail.scrub",
+    ],
 )
 def test_a_door_opens_alone(door, alone):
     ran = run(["-c", f"import {door}"], alone)

@@ -25,6 +25,7 @@ _MAX_SECRET: Final = 4096
 
 _AUTHENTICATION: Final = ("authentication",)
 _START: Final = ("start",)
+_END: Final = ("end",)
 
 # ECS's words, by the noun and the verb of an action such as user.role.update.
 _CATEGORIES: Final = {
@@ -105,6 +106,25 @@ def login_failed(
         if isinstance(attempts, int):
             event.auth_attempts = max(0, min(int(attempts), MAX_INTEGER))
         return here.write_login(event, method, provider, details)
+    except Exception:  # recording is never the application's problem
+        return here.failed()
+
+
+def logged_out(user_id: Any = None, *, name: Any = "", reason: Any = "", session: Any = "") -> bool:
+    """Record that somebody signed out; without a `user_id` it is who acts now.
+
+    `reason`: empty for the user's own wish, else such as timeout or revoked. Returns whether the event is in
+    the spool; never raises.
+    """
+    here = _Here()
+    try:
+        if user_id is not None:
+            here.actor = context.described(here.marks, user_id, user_name=name, roles=(), tenant="")
+        event = here.authentication("session_logout", "success", _END)
+        if session:
+            event.session_hash = here.recorder.pseudonyms.of("session", _secret(session))
+        event.reason = here.marks.text("event.reason", reason)
+        return here.write_login(event, "", "", None)
     except Exception:  # recording is never the application's problem
         return here.failed()
 
@@ -200,9 +220,9 @@ class _Here:
         self.actor: Actor = context.acting()
         self.marks = Marks() if marks is None else marks
 
-    def authentication(self, action: str, outcome: str) -> Authentication:
+    def authentication(self, action: str, outcome: str, kind: tuple[str, ...] = _START) -> Authentication:
         event = Authentication(
-            moment(), new_id(), "authentication", "event", _AUTHENTICATION, _START, action, outcome
+            moment(), new_id(), "authentication", "event", _AUTHENTICATION, kind, action, outcome
         )
         self.put(event)
         return event

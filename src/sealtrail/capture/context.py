@@ -48,6 +48,18 @@ class Call:
         self.parent_id = parent_id
         self.marks = Marks()
 
+    def acting(self) -> Actor:
+        """Who acts: as the application said, else whom its framework has recognised."""
+        if self.actor is NOBODY:
+            try:
+                self.actor = self.recognised()
+            except Exception:  # a user object is the application's code
+                self.recorder.failed()
+        return self.actor
+
+    def recognised(self) -> Actor:
+        return NOBODY
+
 
 current: Final[ContextVar[Call | None]] = ContextVar("sealtrail_call", default=None)
 _acting: Final[ContextVar[Actor | None]] = ContextVar("sealtrail_actor", default=None)
@@ -57,7 +69,7 @@ def acting() -> Actor:
     """Who acts now: by the request, else by an `actor` outside of one, else nobody."""
     call = current.get()
     if call is not None:
-        return call.actor
+        return call.acting()
     return _acting.get() or NOBODY
 
 

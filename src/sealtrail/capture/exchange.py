@@ -1,18 +1,22 @@
-"""A WSGI environ and a response as a request event."""
+"""One request and its response, whatever door it came through, and the event that is made of them."""
 
 from __future__ import annotations
 
 import re
+import weakref
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sealtrail import scrub
-from sealtrail.capture.ids import moment
+from sealtrail.capture import context
+from sealtrail.capture.context import Call
+from sealtrail.capture.head import Head
+from sealtrail.capture.ids import moment, new_ids, new_span_id, parse_traceparent, valid_request_id
 from sealtrail.capture.marks import Marks
 from sealtrail.event.model import Request
 
 if TYPE_CHECKING:
-    from sealtrail.capture.wsgi import Exchange
+    from sealtrail.capture.recorder import Recorder
 
 METHODS: Final = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
@@ -27,34 +31,143 @@ _MAX_HEADER: Final = 1024
 _MAX_SHORT: Final = 256
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}", re.ASCII)
 
+# What an application raises. Anything else, such as a cancellation, came from its server.
+FAULTS: Final = (Exception, SystemExit, KeyboardInterrupt)
+
+
+class Exchange(Call):
+    """One request and its response. Each door fills in what it sees of the response, then calls `finish`."""
+
+    action = "http.request"
+    phase = ""
+    reason = ""
+    status = 0
+    length = -1
+    mime = ""
+    sent = 0
+    received: int | None = None
+    ended = 0
+    gone = False
+    _before: weakref.ref[Call] | None = None
+    _done = True  # until it is entered
+
+    def __init__(self, recorder: Recorder, head: Head) -> None:
+        self.began = perf_counter_ns()
+        self.start_time = moment()
+        self.head = head
+        # The event's own id serves as the request's where the caller brings none: one id, not two.
+        self.id, made = new_ids()
+        parent = parse_traceparent(head.traceparent) if head.traceparent else None
+        super().__init__(recorder, self.id, made, new_span_id(), "")
+        if parent is not None:
+            self.trace_id, self.parent_id = parent
+        given = head.request_id
+        if given:
+            if valid_request_id(given) and scrub.is_clean(given.replace("=", "")):
+                self.request_id = given
+            else:
+                self.marks.note("request-id.refused")
+        self.client_ip, self.source_ip = recorder.addresses.resolve(
+            head.peer, head.x_forwarded_for, head.forwarded
+        )
+        self.user_agent = head.user_agent
+
+    def enter(self) -> None:
+        """Make this the current request, and have it recorded whatever comes."""
+        before = context.current.get()
+        if before is not None:
+            # An outer request of this thread is held by its server. One that nobody closed must not be held
+            # by the next, or they would form a chain.
+            self._before = weakref.ref(before)
+        context.current.set(self)
+        self._done = False
+
+    def __del__(self) -> None:
+        # Test clients and careless servers do not close; late is better than never.
+        if not self._done:
+            self.finish()
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """The request is over: write the record, unless that is done, and be the current one no more."""
+        self.conclude(error)
+        # A body may be closed by another thread or task, or after the next request has begun here.
+        if context.current.get() is self:
+            context.current.set(None if self._before is None else self._before())
+
+    def conclude(self, error: BaseException | None = None) -> None:
+        """Write the record, once."""
+        if self._done:
+            return
+        self._done = True
+        try:
+            self.complete()
+            record(self, error)
+        except Exception:  # our record is never the application's problem
+            self.recorder.failed()
+
+    def complete(self) -> None:
+        """Fill in what is known only when the response is."""
+
+    def refusal(self, block: str) -> bytes:
+        """Record that a block refused the request; the body to answer in the application's place."""
+        body = b'{"error":"blocked","request_id":"%b"}\n' % self.request_id.encode("ascii", "replace")
+        self.status, self.mime, self.sent = 403, "application/json", len(body)
+        self.refused(block)
+        return b"" if self.is_head else body
+
+    def refused(self, block: str) -> None:
+        try:
+            self.ended = perf_counter_ns()
+            record(self, None, block)
+        except Exception:  # the refusal matters more than our record of it
+            self.recorder.failed()
+
+    def refusal_headers(self) -> list[tuple[str, str]]:
+        return [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(self.sent)),
+            ("Cache-Control", "no-store"),
+            ("X-Request-ID", self.request_id),
+        ]
+
+    @property
+    def is_head(self) -> bool:
+        return self.head.method == "HEAD"
+
+    @property
+    def is_whole(self) -> bool:
+        """True once all of the body is handed on, as far as can be told."""
+        if self.gone:
+            return False
+        return self.ended > 0 or self.sent >= self.length >= 0 or self.is_head or self.status in {204, 304}
+
+    def settle(self, error: BaseException | None) -> str:
+        """The outcome. Status, class of the error and notes become what they were in the end."""
+        status = self.status
+        if error is not None:
+            self.error_type = class_name(error)
+            if not self.gone and isinstance(error, FAULTS):
+                if 0 < status < 500:
+                    # The client saw another status before it broke.
+                    self.marks.note(f"response.broken:{status}")
+                self.status = 500
+                return "failure"
+        elif self.ended or self.is_whole:
+            return "success" if 0 < status < 400 else "failure"
+        # The client went away, or the server stopped drawing, or gave the request up.
+        self.marks.note("response.unfinished")
+        return "unknown" if status < 400 and (status or error or self.gone) else "failure"
+
 
 def record(call: Exchange, error: BaseException | None, block: str | None = None) -> None:
     """Write the event of an exchange that ended, or was refused by a block."""
-    environ = call.environ
-    get = environ.get
+    head = call.head
     marks = call.marks
+    outcome = call.settle(error)
     status = call.status
-    if error is not None:
-        if 0 < status < 500:
-            # The client saw another status before it broke.
-            marks.note(f"response.broken:{status}")
-        status = 500
-        call.error_type = class_name(error)
-    outcome = "success" if 0 < status < 400 else "failure"
-    if not call.ended and error is None and not call.is_whole:
-        # The client went away, or the server stopped drawing.
-        marks.note("response.unfinished")
-        if outcome == "success":
-            outcome = "unknown"
-    method = get("REQUEST_METHOD") or ""
-    original = get("RAW_URI") or get("REQUEST_URI") or ""
-    path = (get("SCRIPT_NAME") or "") + (get("PATH_INFO") or "")
-    query = get("QUERY_STRING") or ""
-    agent = call.user_agent
-    referrer = get("HTTP_REFERER") or ""
-    host = get("HTTP_HOST") or ""
-    length = get("CONTENT_LENGTH")
-    authorization = get("HTTP_AUTHORIZATION")
+    actor = call.acting()
+    kind = _DENIED if status in {401, 403} else _ALLOWED
+    method, authorization, length = head.method, head.authorization, head.length
     # In the order of the table, and by position: by name it takes eight times as long.
     event = Request(
         moment(),
@@ -62,40 +175,39 @@ def record(call: Exchange, error: BaseException | None, block: str | None = None
         "request",
         "event",
         _CATEGORY,
-        _DENIED if status in {401, 403} else _ALLOWED,
-        "http.request",
+        (*kind, call.phase) if call.phase else kind,
+        call.action,
         outcome,
-        "",  # reason
+        call.reason,
         call.start_time,
         (call.ended or perf_counter_ns()) - call.began,
-        call.actor.user_id,
-        call.actor.user_name,
-        call.actor.roles,
-        call.actor.effective_id,
-        call.actor.tenant,
+        actor.user_id,
+        actor.user_name,
+        actor.roles,
+        actor.effective_id,
+        actor.tenant,
         "",  # session
         _scheme_of(authorization) if authorization else "",
         call.recorder.pseudonyms.of_token(authorization) if authorization else "",
         call.client_ip,
         call.source_ip,
-        agent,
+        head.user_agent,
         call.request_id,
         call.trace_id,
         call.span_id,
         call.parent_id,
         method,
         "",  # method as it came
-        environ.get("wsgi.url_scheme", "") if "HTTP_X_FORWARDED_PROTO" not in environ else _scheme(call),
-        _known.get((agent, referrer, host)) or "",
-        original,
-        path,
-        query,
+        _scheme(call) if head.forwarded_proto else head.scheme,
+        _known.get((head.user_agent, head.referrer, head.host)) or "",
+        head.target,
+        head.path,
+        head.query,
         call.route[:_MAX_HEADER],
-        (get("SERVER_PROTOCOL") or "")[5:13],
-        _PLAIN_MIMES.get(get("CONTENT_TYPE", ""))
-        or _mime(marks, "http.request.mime_type", get("CONTENT_TYPE")),
-        int(length[:15]) if length and length.isdecimal() else None,
-        referrer,
+        head.version,
+        _PLAIN_MIMES.get(head.mime) or _mime(marks, "http.request.mime_type", head.mime),
+        int(length[:15]) if length and length.isdecimal() else call.received,
+        head.referrer,
         status or None,
         _PLAIN_MIMES.get(call.mime) or _mime(marks, "http.response.mime_type", call.mime),
         0 if method == "HEAD" else call.sent,
@@ -106,18 +218,21 @@ def record(call: Exchange, error: BaseException | None, block: str | None = None
     if method not in METHODS:
         event.method = "_OTHER"
         event.method_original = marks.keyword("http.request.method_original", method)
-    if not original:
-        # WSGI itself hands on only the decoded path.
+    if not head.target:
+        # All that is left is the decoded path.
         marks.note("url.undecoded")
     # Most requests hold nothing to remove, and their target is encoded nowhere: then a look is enough.
-    as_decoded = original == (f"{path}?{query}" if query else path)
+    path, query = head.path, head.query
+    as_decoded = head.target == (f"{path}?{query}" if query else path)
     if not (
-        as_decoded and scrub.is_clean_target(path, query) and (event.domain or _put_if_clean(event, host))
+        as_decoded
+        and scrub.is_clean_target(path, query)
+        and (event.domain or _put_if_clean(event, head.host))
     ):
-        _clean(event, host, marks)
-    if not authorization and (key := get("HTTP_X_API_KEY")):
+        _clean(event, head.host, marks)
+    if not authorization and head.api_key:
         event.auth_scheme = "api-key"
-        event.token_hash = call.recorder.pseudonyms.of_token(key)
+        event.token_hash = call.recorder.pseudonyms.of_token(head.api_key)
     if block is not None:
         event.own = True
         event.reason = "blocked"
@@ -130,11 +245,11 @@ def record(call: Exchange, error: BaseException | None, block: str | None = None
 
 def _scheme(call: Exchange) -> str:
     """The client's scheme, where a trusted proxy tells it."""
-    get = call.environ.get
-    told = get("HTTP_X_FORWARDED_PROTO")
-    if told in {"http", "https"} and call.recorder.addresses.trusts(get("REMOTE_ADDR") or ""):
-        return str(told)
-    return str(get("wsgi.url_scheme") or "")[:16]
+    head = call.head
+    told = head.forwarded_proto
+    if told in {"http", "https"} and call.recorder.addresses.trusts(head.peer):
+        return told
+    return head.scheme[:16]
 
 
 def _scheme_of(authorization: str) -> str:
@@ -178,19 +293,19 @@ def class_name(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _decoded(text: Any, marks: Marks) -> str:
-    """WSGI hands on bytes as Latin-1; clients mean UTF-8."""
+def _decoded(text: str, marks: Marks) -> str:
+    """A head holds bytes as Latin-1; clients mean UTF-8."""
     if text.isascii():
-        return str(text)
+        return text
     try:
         raw = text.encode("latin-1")
     except UnicodeEncodeError:
-        return str(text)
+        return text
     try:
-        return str(raw.decode())
+        return raw.decode()
     except UnicodeDecodeError:
         marks.note("value.not-utf8")
-        return str(raw.decode("utf-8", "backslashreplace"))
+        return raw.decode("utf-8", "backslashreplace")
 
 
 def _without_port(host: str) -> str:
@@ -198,7 +313,7 @@ def _without_port(host: str) -> str:
     return name if port.isdigit() and name else host
 
 
-def _mime(marks: Marks, field: str, value: str | None) -> str:
+def _mime(marks: Marks, field: str, value: str) -> str:
     return marks.text(field, value.partition(";")[0].strip(), _MAX_SHORT).lower() if value else ""
 
 

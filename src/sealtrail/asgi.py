@@ -1,0 +1,39 @@
+"""The door for any ASGI application: `app.add_middleware(SealtrailMiddleware, service="shop")`.
+
+Starlette, FastAPI, Litestar, Quart: it imports none of them. Django has a door of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from sealtrail.capture.asgi import Application, AsgiCapture
+from sealtrail.capture.recorder import configured
+
+
+class SealtrailMiddleware(AsgiCapture):
+    """Records every request and websocket.
+
+    What is left out comes from the environment, as for `sealtrail.flask`. Raises UsageError for a proxy that
+    is none; once a request is served, nothing here raises.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        service: str = "",
+        version: str = "",
+        environment: str = "",
+        spool: str | os.PathLike[str] | None = None,
+        trusted_proxies: Sequence[str] | None = None,
+    ) -> None:
+        recorder = configured(
+            service,
+            version=version,
+            environment=environment,
+            spool=spool,
+            trusted_proxies=None if trusted_proxies is None else tuple(trusted_proxies),
+        )
+        super().__init__(app, recorder)

@@ -1,0 +1,126 @@
+"""One HTTP request of an ASGI application, recorded to the last byte of its response.
+
+The application hands its messages to a `send` of ours, which learns of the last one before the server does:
+so the record is written first, and no client holds a whole answer of which there is none. What an application
+does after its answer, in background tasks, is neither waited for nor counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter_ns
+from typing import Any, Final
+
+from sealtrail.capture.context import Actor
+from sealtrail.capture.exchange import Exchange
+from sealtrail.capture.head import of_scope
+from sealtrail.capture.recorder import Recorder
+from sealtrail.capture.scope import template_of, user_of
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+REQUEST_ID: Final = b"x-request-id"
+
+
+class AsgiExchange(Exchange):
+    """What HTTP requests and websockets have in common."""
+
+    def __init__(self, recorder: Recorder, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(recorder, of_scope(scope))
+        self._scope = scope
+        self._root = scope.get("root_path") or ""
+        self._receive = receive
+        self._send = send
+
+    def complete(self) -> None:
+        if not self.route:
+            self.route = template_of(self._scope, self._root, self.marks)
+
+    def recognised(self) -> Actor:
+        return user_of(self._scope, self.marks)
+
+    def id_header(self) -> tuple[bytes, bytes]:
+        return REQUEST_ID, self.request_id.encode("latin-1")
+
+
+class HttpExchange(AsgiExchange):
+    """One request and its response."""
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        kind = message["type"]
+        if kind == "http.request":
+            self.received = (self.received or 0) + len(message.get("body") or b"")
+        elif kind == "http.disconnect" and not self.ended:
+            self.gone = True
+        return message
+
+    # Not a coroutine of its own, but for parts of a stream: a request pays for no more than it needs.
+    def send(self, message: Message) -> Awaitable[None]:
+        try:
+            kind = message["type"]
+            if kind == "http.response.body":
+                self.sent += len(message.get("body") or b"")
+                if message.get("more_body"):
+                    return self._stream(message)
+                self._last()
+            elif kind == "http.response.start":
+                message = self._start(message)
+            elif kind == "http.response.pathsend":
+                # The server reads the file: all we know of it is what the headers say.
+                self.sent = max(self.length, 0)
+                self._last()
+            elif kind == "http.response.zerocopysend":
+                self.sent += message.get("count") or 0
+                if not message.get("more_body"):
+                    self._last()
+        except Exception:  # the application's response matters more than our record of it
+            self.recorder.failed()
+        return self._send(message)
+
+    async def _stream(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError:
+            # ASGI's way of saying that nobody is there any more.
+            self.gone = True
+            raise
+
+    def _start(self, message: Message) -> Message:
+        """Take note of a response's head; the message to send, which carries this request's id."""
+        self.status = int(message["status"])
+        self.length = -1
+        self.mime = ""
+        kept: Headers = []
+        for pair in message.get("headers") or ():
+            size = len(pair[0])
+            if size == 12:
+                name = pair[0].lower()
+                if name == b"content-type":
+                    self.mime = pair[1].decode("latin-1")
+                elif name == REQUEST_ID:
+                    continue
+            elif size == 14 and pair[0].lower() == b"content-length" and pair[1].isdigit():
+                self.length = int(pair[1][:16])
+            kept.append(pair)
+        kept.append(self.id_header())
+        return {**message, "headers": kept}
+
+    def _last(self) -> None:
+        """The last byte is about to go."""
+        if self.ended or self.gone:
+            return
+        self.ended = perf_counter_ns()
+        # Frameworks answer an unhandled exception with a 500 and raise it again: then its class is to come.
+        if self.status < 500:
+            self.conclude()
+
+    async def refuse(self, block: str) -> None:
+        body = self.refusal(block)
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.refusal_headers()]
+        await self._send({"type": "http.response.start", "status": 403, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})

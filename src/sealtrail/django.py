@@ -1,0 +1,251 @@
+"""The door for Django: `MIDDLEWARE = ["sealtrail.django.SealtrailMiddleware", ...]`, first of all.
+
+`SEALTRAIL = {"service": "shop"}` in the project's settings takes the names that the other doors take. It
+works in a synchronous and in an asynchronous stack, under WSGI and ASGI, and never makes one of the other.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import wraps
+from time import perf_counter_ns
+from typing import Any, Final
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, get_user_model
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.signals import got_request_exception
+from django.http import HttpResponse
+from django.utils.functional import LazyObject, empty
+
+from sealtrail.capture import acts, context
+from sealtrail.capture.asgi import SCOPE_KEY
+from sealtrail.capture.context import NOBODY, Actor, described
+from sealtrail.capture.exchange import Exchange, class_name
+from sealtrail.capture.head import of_environ, of_scope
+from sealtrail.capture.recorder import Recorder, configured, default
+from sealtrail.capture.wsgi import ENVIRON_KEY
+from sealtrail.errors import UsageError
+
+_NAMES: Final = frozenset({"service", "version", "environment", "spool", "trusted_proxies"})
+
+
+class SealtrailMiddleware:
+    """Records every request that reaches Django's middleware, to the last byte of its response.
+
+    Raises UsageError for a setting that it does not know; once a request is served, nothing here raises.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
+        self.get_response = get_response
+        self.recorder = _configured()
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+        for signal, listener in _LISTENERS:
+            signal.connect(listener, dispatch_uid=f"sealtrail.{listener.__name__}")
+
+    def __call__(self, request: Any) -> Any:
+        if self._is_async:
+            return self._call_async(request)
+        exchange = self._begin(request)
+        if not isinstance(exchange, DjangoExchange):
+            return self.get_response(request) if exchange is None else exchange
+        try:
+            response = self.get_response(request)
+        except BaseException as error:
+            exchange.finish(error)
+            raise
+        return exchange.answered(response)
+
+    async def _call_async(self, request: Any) -> Any:
+        exchange = self._begin(request)
+        if not isinstance(exchange, DjangoExchange):
+            return await self.get_response(request) if exchange is None else exchange
+        try:
+            response = await self.get_response(request)
+        except BaseException as error:
+            exchange.finish(error)
+            raise
+        return exchange.answered(response)
+
+    def _begin(self, request: Any) -> DjangoExchange | HttpResponse | None:
+        """The exchange, entered; a refusal if the address is blocked; None for what is not recorded here."""
+        scope = getattr(request, "scope", None)
+        if ENVIRON_KEY in request.META or (scope is not None and SCOPE_KEY in scope):
+            return None  # the whole application is wrapped already
+        try:
+            exchange = DjangoExchange(self.recorder, request)
+            block = self.recorder.blocks.find(exchange.client_ip)
+        except Exception:  # our own fault must not cost the application a request
+            self.recorder.failed()
+            return None
+        if block is not None:
+            body = exchange.refusal(block.id)
+            return HttpResponse(body, status=403, headers=dict(exchange.refusal_headers()))
+        exchange.enter()
+        return exchange
+
+
+class DjangoExchange(Exchange):
+    """One request and its response."""
+
+    def __init__(self, recorder: Recorder, request: Any) -> None:
+        scope = getattr(request, "scope", None)
+        super().__init__(recorder, of_environ(request.META) if scope is None else of_scope(scope))
+        self._request = request
+
+    def answered(self, response: Any) -> Any:
+        """Take note of a response's head, and have its end recorded."""
+        try:
+            self._note(response)
+        except Exception:  # the application's response matters more than our record of it
+            self.recorder.failed()
+        return response
+
+    def _note(self, response: Any) -> None:
+        self.status = response.status_code
+        self.mime = response.headers.get("Content-Type", "")
+        match = getattr(self._request, "resolver_match", None)
+        if match is not None and not self.route:
+            # As the URL has it, and as other frameworks write it.
+            self.route = match.route if match.route.startswith("^") else f"/{match.route}"
+        response.headers["X-Request-ID"] = self.request_id
+        if response.streaming:
+            content = response.streaming_content
+            response.streaming_content = (
+                self._counted_async(content) if response.is_async else self._counted(content)
+            )
+        else:
+            self.sent = self.length = len(response.content)
+        # What Django itself goes by to close what belongs to a request. The server calls it, come what may.
+        response._resource_closers.append(self.finish)  # noqa: SLF001 - and an override would be a cycle
+
+    def _counted(self, content: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            for part in content:
+                self.sent += len(part)
+                yield part
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.conclude(error)
+            raise
+        self.ended = perf_counter_ns()
+
+    async def _counted_async(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for part in content:
+                self.sent += len(part)
+                yield part
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.conclude(error)
+            raise
+        self.ended = perf_counter_ns()
+
+    def recognised(self) -> Actor:
+        """Who is signed in, if the application has looked: asking may be a query that it did not make."""
+        known = vars(self._request)
+        user = _looked_up(known.get("user") or known.get("_cached_user") or known.get("_acached_user"))
+        if user is None or user.is_authenticated is not True:
+            return NOBODY
+        return described(self.marks, user.pk, user_name=_name(user), roles=_roles(user), tenant="")
+
+
+def _configured() -> Recorder:
+    given = getattr(settings, "SEALTRAIL", {})
+    unknown = set(given) - _NAMES
+    if unknown:
+        raise UsageError(
+            "usage.setting",
+            f"SEALTRAIL has no {', '.join(sorted(map(repr, unknown)))}",
+            hint=f"It takes {', '.join(sorted(_NAMES))}.",
+        )
+    proxies = given.get("trusted_proxies")
+    return configured(**{**given, "trusted_proxies": None if proxies is None else tuple(proxies)})
+
+
+def _looked_up(user: Any) -> Any:
+    """The user behind a lazy one; None where nobody has asked for it yet."""
+    if isinstance(user, LazyObject):
+        user = vars(user).get("_wrapped", empty)
+    return None if user is empty else user
+
+
+def _name(user: Any) -> str:
+    """The user's name without a query: a deferred field is left alone."""
+    return str(vars(user).get(getattr(user, "USERNAME_FIELD", ""), ""))
+
+
+def _roles(user: Any) -> tuple[str, ...]:
+    known = vars(user)
+    return tuple(name for name in ("superuser", "staff") if known.get(f"is_{name}") is True)
+
+
+def _session(request: Any) -> str:
+    return str(getattr(getattr(request, "session", None), "session_key", None) or "")
+
+
+def _quiet(listener: Callable[..., None]) -> Callable[..., None]:
+    """A listener whose faults stay ours: Django's signals hand them on to whoever signs in."""
+
+    @wraps(listener)
+    def quiet(**given: Any) -> None:
+        try:
+            listener(**given)
+        except Exception:
+            default().failed()
+
+    return quiet
+
+
+@_quiet
+def _note_error(**_: Any) -> None:
+    """An exception that Django turns into a 500 is still what ended the request."""
+    call = context.current.get()
+    error = sys.exc_info()[1]
+    if call is not None and error is not None:
+        call.error_type = class_name(error)
+
+
+@_quiet
+def _logged_in(request: Any, user: Any, **_: Any) -> None:
+    user = _looked_up(user)
+    backend = str(getattr(user, "backend", None) or request.session.get(BACKEND_SESSION_KEY, ""))
+    acts.login_succeeded(
+        user.pk,
+        name=_name(user),
+        method="password" if backend.endswith(".ModelBackend") else "",
+        provider=backend,
+        roles=_roles(user),
+        session=_session(request),
+    )
+
+
+@_quiet
+def _login_failed(credentials: Mapping[str, Any], **_: Any) -> None:
+    # What else is among them was made unreadable by Django, or may be a secret under a name of its own.
+    names = (credentials.get(name) for name in ("username", get_user_model().USERNAME_FIELD))
+    acts.login_failed(next(filter(None, names), ""))
+
+
+@_quiet
+def _logged_out(request: Any, user: Any, **_: Any) -> None:
+    user = _looked_up(user)
+    if user is not None:
+        acts.logged_out(user.pk, name=_name(user), session=_session(request))
+
+
+_LISTENERS: Final = (
+    (got_request_exception, _note_error),
+    (user_logged_in, _logged_in),
+    (user_login_failed, _login_failed),
+    (user_logged_out, _logged_out),
+)
