@@ -153,7 +153,8 @@ class DjangoExchange(Exchange):
     def recognised(self) -> Actor:
         """Who is signed in, if the application has looked: asking may be a query that it did not make."""
         known = vars(self._request)
-        user = _looked_up(known.get("user") or known.get("_cached_user") or known.get("_acached_user"))
+        users = (_looked_up(known.get(name)) for name in ("user", "_cached_user", "_acached_user"))
+        user = next((user for user in users if user is not None), None)
         if user is None or user.is_authenticated is not True:
             return NOBODY
         return described(self.marks, user.pk, user_name=_name(user), roles=_roles(user), tenant="")
