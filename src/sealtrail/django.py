@@ -24,7 +24,7 @@ from sealtrail.capture import acts, context
 from sealtrail.capture.asgi import SCOPE_KEY
 from sealtrail.capture.context import NOBODY, Actor, described
 from sealtrail.capture.exchange import Exchange, class_name
-from sealtrail.capture.head import of_environ, of_scope
+from sealtrail.capture.head import as_octets, of_environ, of_scope
 from sealtrail.capture.recorder import Recorder, configured, default
 from sealtrail.capture.wsgi import ENVIRON_KEY
 from sealtrail.errors import UsageError
@@ -97,7 +97,12 @@ class DjangoExchange(Exchange):
 
     def __init__(self, recorder: Recorder, request: Any) -> None:
         scope = getattr(request, "scope", None)
-        super().__init__(recorder, of_environ(request.META) if scope is None else of_scope(scope))
+        if scope is None:
+            head = of_environ(request.META)
+            head.path = as_octets(head.path)  # Django has put decoded text into the environ
+        else:
+            head = of_scope(scope)
+        super().__init__(recorder, head)
         self._request = request
 
     def answered(self, response: Any) -> Any:

@@ -100,6 +100,17 @@ def test_the_request_id_is_taken_over_sent_back_and_known_within(ask, events):
     ]
 
 
+def test_a_path_is_decoded_beside_the_target_as_it_came(ask, events, kind):
+    decoded = "/caf\u00e9/a b"
+    if kind == "wsgi":
+        ask("/caf%C3%A9/a%20b", PATH_INFO=decoded.encode().decode("latin-1"))
+    else:
+        ask("/caf%C3%A9/a%20b", path=decoded)
+    (event,) = events()
+    assert (event["url.original"], event["url.path"]) == ("/caf%C3%A9/a%20b", decoded)
+    assert "sealtrail.notes" not in event
+
+
 def test_the_client_is_who_the_trusted_proxy_says(ask, events):
     ask("/id", headers={"X-Forwarded-For": "6.6.6.6, 203.0.113.9"})
     (event,) = events()

@@ -30,7 +30,7 @@ import pytest
 
 from sealtrail.cli import demo as demo_command  # noqa: F401 - the same parts, run by hand here
 from sealtrail.cli import serve as serve_command  # noqa: F401 - run as a process of its own
-from sealtrail.demo import client, server, shop, story  # noqa: F401 - as above
+from sealtrail.demo import client, server, shop_flask, story  # noqa: F401 - as above
 from sealtrail.event import read
 from sealtrail.event.entry import unseal
 from sealtrail.ledger.reader import LedgerReader
@@ -222,7 +222,7 @@ class Journey:
             folder / "shop.log",
             *(
                 "gunicorn",
-                "sealtrail.demo.shop:create_app()",
+                "sealtrail.demo.shop_flask:create_app()",
                 "--no-control-socket",
                 "--log-level",
                 "warning",

@@ -102,10 +102,9 @@ def of_scope(scope: Mapping[str, Any]) -> Head:
     if not path.isascii():
         # Servers put U+FFFD where the bytes were no UTF-8: then what came says more.
         if raw and "\ufffd" in path:
-            octets = unquote_to_bytes(raw.partition(b"?")[0])
+            path = unquote_to_bytes(raw.partition(b"?")[0]).decode("latin-1")
         else:
-            octets = path.encode("utf-8", "backslashreplace")
-        path = octets.decode("latin-1")
+            path = as_octets(path)
     client = get("client")
     return Head(
         get("method") or "GET",  # a websocket's scope has none
@@ -117,3 +116,8 @@ def of_scope(scope: Mapping[str, Any]) -> Head:
         (client[0] or "") if client else "",
         *headers,
     )
+
+
+def as_octets(text: str) -> str:
+    """A text that is decoded already, as a Head holds it."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("latin-1")

@@ -12,6 +12,7 @@ import msgspec
 
 from sealtrail.cli import options
 from sealtrail.cli.output import advise, print_json, safe
+from sealtrail.demo.server import Framework
 
 
 @click.command()
@@ -19,10 +20,17 @@ from sealtrail.cli.output import advise, print_json, safe
 @click.option(
     "--port", default=8787, envvar="SEALTRAIL_PORT", show_default=True, show_envvar=True, help="0 for any."
 )
+@click.option(
+    "--framework",
+    type=click.Choice(["flask", "fastapi"]),
+    default="flask",
+    show_default=True,
+    help="What the shop is written in.",
+)
 @options.data
 @options.output("table", "json")
 @click.pass_context
-def demo(ctx: click.Context, once: bool, port: int, data: Path, form: str) -> None:
+def demo(ctx: click.Context, once: bool, port: int, framework: Framework, data: Path, form: str) -> None:
     """A shop, its users, its attacker: recorded, sealed, searched, alerted, blocked; one edited byte found.
 
     Everything runs on this machine, on loopback.
@@ -35,7 +43,8 @@ def demo(ctx: click.Context, once: bool, port: int, data: Path, form: str) -> No
     def say(chapter: str, seen: str) -> None:
         advise(f"{time.monotonic() - started:5.1f} s  {chapter}: {safe(seen)}")
 
-    outcome = run(data, port, say, None if once else lambda served, shop: _stay(served.url, shop, data))
+    stay = None if once else lambda served, shop: _stay(served.url, shop, data)
+    outcome = run(data, port, say, stay, framework=framework)
     summary: dict[str, Any] = msgspec.to_builtins(outcome)
     if form == "json":
         print_json(summary)

@@ -9,22 +9,29 @@ from pathlib import Path
 
 from sealtrail.collect.pipeline import Pipeline
 from sealtrail.demo.secrets_hunt import hunt
-from sealtrail.demo.server import ShopServer, need_extra
+from sealtrail.demo.server import Framework, ShopServer, need_extra
 from sealtrail.demo.story import Outcome, Say, Story, tampering
 from sealtrail.ledger.verify import verify
 from sealtrail.serve.running import Served
 
 
-def run(data: Path, port: int, say: Say, afterwards: Callable[[Served, int], None] | None = None) -> Outcome:
+def run(
+    data: Path,
+    port: int,
+    say: Say,
+    afterwards: Callable[[Served, int], None] | None = None,
+    *,
+    framework: Framework = "flask",
+) -> Outcome:
     """The whole story, in `data`. With `afterwards` server and shop stay up until it returns."""
-    need_extra()
+    need_extra(framework)
     name = secrets.token_hex(3)
     spool = data / "spool"
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with Served(data, port=port, spools=[spool]) as served:
         end = served.in_background()
         try:
-            with ShopServer(spool, data / "shop.log", run=name) as shop:
+            with ShopServer(spool, data / "shop.log", framework=framework, run=name) as shop:
                 say(
                     "set-up",
                     f"shop at http://127.0.0.1:{shop.port}, collector at {served.url}, data in {data}",

@@ -1,4 +1,4 @@
-"""The shop under a real server: gunicorn with threads, as a process of its own."""
+"""The shop under a real server, as a process of its own: gunicorn with threads, or uvicorn."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from sealtrail.demo.client import Client
 from sealtrail.errors import SealtrailError, UsageError
+
+Framework = Literal["flask", "fastapi"]
 
 START_SECONDS: Final = 20.0  # for the sample server to answer, on a slow machine
 
@@ -20,7 +23,17 @@ START_SECONDS: Final = 20.0  # for the sample server to answer, on a slow machin
 class ShopServer:
     """Runs the shop on a free loopback port, its spool in `spool`. A context manager."""
 
-    def __init__(self, spool: Path, log: Path, *, run: str = "1", threads: int = 8, workers: int = 1) -> None:
+    def __init__(
+        self,
+        spool: Path,
+        log: Path,
+        *,
+        framework: Framework = "flask",
+        run: str = "1",
+        threads: int = 8,
+        workers: int = 1,
+    ) -> None:
+        self._framework = framework
         self._spool = spool
         self._log = log
         self._run = run
@@ -38,9 +51,7 @@ class ShopServer:
             "SEALTRAIL_TRUSTED_PROXIES": "127.0.0.1/32",
             "SEALTRAIL_DEMO_RUN": self._run,
         }
-        command = [sys.executable, "-m", "gunicorn", "sealtrail.demo.shop:create_app()"]
-        command += ["--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread", "--log-level", "warning"]
-        command += ["--threads", str(self._threads), "--workers", str(self._workers), "--no-control-socket"]
+        command = [sys.executable, "-m", *self._command()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True
@@ -51,6 +62,21 @@ class ShopServer:
             self.stop()
             raise
         return self
+
+    def _command(self) -> list[str]:
+        workers = str(self._workers)
+        if self._framework == "fastapi":
+            # uvicorn would put the client in the place of the proxy, whose address Sealtrail records as well.
+            return [
+                *("uvicorn", "--factory", "sealtrail.demo.shop_fastapi:create_app", "--workers", workers),
+                *("--host", "127.0.0.1", "--port", str(self.port), "--no-proxy-headers"),
+                *("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"),
+            ]
+        return [
+            *("gunicorn", "sealtrail.demo.shop_flask:create_app()", "--workers", workers),
+            *("--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread"),
+            *("--threads", str(self._threads), "--no-control-socket", "--log-level", "warning"),
+        ]
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -92,17 +118,15 @@ class ShopServer:
         )
 
 
-def need_extra() -> None:
+def need_extra(framework: Framework) -> None:
     """Raise unless what the demo runs on is installed."""
-    try:
-        import flask  # noqa: F401
-        import gunicorn  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            "usage.extra",
-            f"the demo needs {error.name}, which is not installed",
-            hint="Install the package with its `demo` extra.",
-        ) from None
+    for name in ("flask", "gunicorn") if framework == "flask" else ("fastapi", "uvicorn"):
+        if find_spec(name) is None:
+            raise UsageError(
+                "usage.extra",
+                f"the demo needs {name}, which is not installed",
+                hint="Install the package with its `demo` extra.",
+            )
 
 
 def _free_port() -> int:
