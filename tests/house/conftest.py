@@ -18,7 +18,8 @@ _NOT_OURS = frozenset(
 def _walk(folder: Path) -> Iterator[Path]:
     for path, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in _NOT_OURS and not name.endswith(".egg-info")]
-        yield from (Path(path) / name for name in files)
+        # A second checkout of one repository has a file of that name in the place of the folder.
+        yield from (Path(path) / name for name in files if name not in _NOT_OURS)
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,8 @@ PLANTS = [
     # Light: each of the rooms, and the two files beneath them.
     ("light", "capture.planted", "duckdb"),
     ("light", "capture.planted", "flask"),
+    ("light", "capture.planted", "asgiref"),
+    ("light", "capture.planted", "litestar"),
     ("light", "spool.planted", "cryptography"),
     ("light", "scrub.planted", "yaml"),
     ("light", "event.planted", "pyarrow"),
@@ -43,8 +45,14 @@ PLANTS = [
     ("light doors front", "errors", "click"),
     ("doors", "flask", "sigma"),
     ("doors", "flask", "sealtrail.ledger.proof"),
+    ("doors", "asgi", "starlette"),
+    ("doors", "wsgi", "sealtrail.store.query"),
+    ("doors", "django", "uvicorn"),
+    ("layers", "django", "sealtrail.asgi"),  # doors do not know one another
     ("front", "", "click"),
     ("front", "", "sealtrail.flask"),
+    ("front", "", "sealtrail.django"),
+    ("front", "", "sealtrail.asgi"),
     ("inside layers", "spool.planted", "sealtrail"),  # the front stands upon capture
     ("inside", "cli.planted", "sealtrail"),
     # One writer, one hand on the lever: in the room itself, and from far away.

@@ -1,4 +1,4 @@
-"""Capture without anything of the server: a WSGI application records a request, a sign-in and an act.
+"""Capture without anything of the server: WSGI and ASGI applications record requests, a sign-in and an act.
 
 A script and no test, because it runs where no test runner is installed: with the standard library, msgspec
 and uuid-utils. `.ci/run` runs it against the built package in an environment of its own (`--installed`),
@@ -7,6 +7,7 @@ tests/light/test_capture_alone.py against the sources. Ends with 0 and a line, o
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import importlib.util
 import io
@@ -47,11 +48,23 @@ def call(app, path: str, query: str = "") -> tuple[str, list[tuple[str, str]], b
     return (*answer[0], text)
 
 
+def ask(app, path: str, query: str) -> list[dict]:
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query.encode(), "headers": []}
+    asyncio.run(app(scope, None, send))
+    return sent
+
+
 def main(spool: Path) -> None:
     os.environ["SEALTRAIL_SPOOL"] = str(spool)
     before = modules()
 
     import sealtrail
+    from sealtrail.asgi import SealtrailMiddleware as SealtrailAsgi
     from sealtrail.event import canonical, check, decode, is_canonical, kind_of
     from sealtrail.wsgi import SealtrailMiddleware
 
@@ -61,9 +74,15 @@ def main(spool: Path) -> None:
         start_response("200 OK", [("Content-Type", "text/plain")])
         yield b"hello"
 
+    async def page(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello"})
+
     status, headers, body = call(SealtrailMiddleware(shop, service="shop"), "/roles", f"password={SECRET}")
     assert (status, body) == ("200 OK", b"hello")
     assert "x-request-id" in {name.lower() for name, _ in headers}
+    sent = ask(SealtrailAsgi(page, service="shop"), "/roles", f"password={SECRET}")
+    assert b"x-request-id" in dict(sent[0]["headers"])
 
     segments = sorted(spool.glob("*.ndjson"))
     assert len(segments) == 1, segments
@@ -79,7 +98,7 @@ def main(spool: Path) -> None:
         assert fields["sealtrail.seq"] == number
         assert fields["service.name"] == "shop"
         kinds.append(kind_of(fields))
-    assert sorted(kinds) == ["audit", "authentication", "request"], kinds
+    assert sorted(kinds) == ["audit", "authentication", "request", "request"], kinds
     for path in spool.rglob("*"):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
 
@@ -89,7 +108,7 @@ def main(spool: Path) -> None:
     if "--installed" in sys.argv:
         there = {dist.name.lower().replace("_", "-") for dist in importlib.metadata.distributions()}
         assert there <= BRINGS, there - BRINGS
-        for heavy in ("click", "cryptography", "duckdb", "flask", "pyarrow", "sigma", "starlette"):
+        for heavy in ("click", "cryptography", "django", "duckdb", "flask", "pyarrow", "sigma", "starlette"):
             assert importlib.util.find_spec(heavy) is None, heavy
         assert importlib.metadata.version("sealtrail")
         assert (Path(sealtrail.__file__).parent / "py.typed").is_file()

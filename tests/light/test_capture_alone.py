@@ -38,11 +38,11 @@ def run(arguments: list[str], alone: Path) -> subprocess.CompletedProcess[str]:
 def test_an_application_records_with_two_dependencies_and_no_more(alone):
     ran = run([str(Path(__file__).with_name("capture_alone.py"))], alone)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout == "capture alone: 3 events recorded with msgspec, sealtrail, uuid_utils\n"
+    assert ran.stdout == "capture alone: 4 events recorded with msgspec, sealtrail, uuid_utils\n"
 
 
 def test_the_server_is_not_there_in_that_environment(alone):
-    for heavy in ("click", "duckdb", "pyarrow", "flask"):
+    for heavy in ("click", "duckdb", "pyarrow", "flask", "starlette", "django"):
         assert "ModuleNotFoundError" in run(["-c", f"import {heavy}"], alone).stderr
 
 
