@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from sealtrail.event import Fields, check, decode, is_canonical
+from sealtrail.spool.layout import segments
 
 # The same examples on every machine: a failure in CI is a failure here. `HYPOTHESIS_PROFILE=explore` looks
 # further, with other examples in every run.
@@ -36,6 +40,23 @@ def corpora() -> Path:
 def repository() -> Path:
     """The checkout these tests belong to."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def events_in() -> Callable[[Path], list[Fields]]:
+    """Every event in a spool folder; each line is canonical and passes the collector's door."""
+
+    def read(spool: Path) -> list[Fields]:
+        found = []
+        for _, path in segments(spool):
+            for line in path.read_bytes().splitlines():
+                fields = decode(line)
+                assert is_canonical(line, fields)
+                check(fields)
+                found.append(fields)
+        return found
+
+    return read
 
 
 @pytest.fixture(autouse=True)

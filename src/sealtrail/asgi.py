@@ -30,10 +30,6 @@ class SealtrailMiddleware(AsgiCapture):
         trusted_proxies: Sequence[str] | None = None,
     ) -> None:
         recorder = configured(
-            service,
-            version=version,
-            environment=environment,
-            spool=spool,
-            trusted_proxies=None if trusted_proxies is None else tuple(trusted_proxies),
+            service, version=version, environment=environment, spool=spool, trusted_proxies=trusted_proxies
         )
         super().__init__(app, recorder)

@@ -174,8 +174,7 @@ def _configured() -> Recorder:
             f"SEALTRAIL has no {', '.join(sorted(map(repr, unknown)))}",
             hint=f"It takes {', '.join(sorted(_NAMES))}.",
         )
-    proxies = given.get("trusted_proxies")
-    return configured(**{**given, "trusted_proxies": None if proxies is None else tuple(proxies)})
+    return configured(**given)
 
 
 def _looked_up(user: Any) -> Any:

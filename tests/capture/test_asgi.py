@@ -100,6 +100,19 @@ def test_a_server_whose_messages_are_odd_gets_its_application(ask, made):
     assert made.errors == 2
 
 
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+@pytest.mark.parametrize("odd", [{}, {"type": None}, None])
+def test_messages_that_are_no_messages_are_the_applications_and_the_servers_affair(ask, made, kind, odd):
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(await receive())
+        await send(odd)
+
+    got = ask(app, [odd], type=kind)
+    assert (seen, got.raised) == ([odd], None)
+
+
 def test_tasks_and_threads_of_a_request_know_it_and_others_do_not(ask, events):
     seen = {}
 

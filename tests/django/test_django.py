@@ -80,6 +80,14 @@ def test_a_client_that_goes_away_leaves_an_unknown_outcome(ask, events, kind, vi
     assert event["sealtrail.notes"] == ["response.unfinished"]
 
 
+@pytest.mark.parametrize("kind", ["asgi"], indirect=True)
+def test_a_view_that_is_cancelled_because_its_client_has_gone_is_recorded(ask, events, kind):
+    ask("/wait", draw=0)
+    (event,) = events()
+    assert (event["event.outcome"], event["error.type"]) == ("unknown", "asyncio.exceptions.CancelledError")
+    assert "http.response.status_code" not in event
+
+
 # Under ASGI Django itself warns of a file, which cannot be read asynchronously.
 @pytest.mark.parametrize("kind", ["wsgi"], indirect=True)
 def test_a_file_is_counted_part_by_part(ask, events, kind):

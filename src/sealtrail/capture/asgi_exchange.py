@@ -52,11 +52,14 @@ class HttpExchange(AsgiExchange):
 
     async def receive(self) -> Message:
         message = await self._receive()
-        kind = message["type"]
-        if kind == "http.request":
-            self.received = (self.received or 0) + len(message.get("body") or b"")
-        elif kind == "http.disconnect" and not self.ended:
-            self.gone = True
+        try:
+            kind = message["type"]
+            if kind == "http.request":
+                self.received = (self.received or 0) + len(message.get("body") or b"")
+            elif kind == "http.disconnect" and not self.ended:
+                self.gone = True
+        except Exception:  # what the server says is for the application to judge
+            self.recorder.failed()
         return message
 
     # Not a coroutine of its own, but for parts of a stream: a request pays for no more than it needs.

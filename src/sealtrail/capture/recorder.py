@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -199,7 +199,7 @@ def configured(
     version: str = "",
     environment: str = "",
     spool: str | os.PathLike[str] | None = None,
-    trusted_proxies: tuple[str, ...] | None = None,
+    trusted_proxies: Sequence[str] | None = None,
 ) -> Recorder:
     """A recorder by the environment and by what is given here, which wins.
 

@@ -30,12 +30,15 @@ class WebsocketExchange(AsgiExchange):
 
     async def receive(self) -> Message:
         message = await self._receive()
-        kind = message["type"]
-        if kind == "websocket.receive":
-            self.received = (self.received or 0) + _size(message)
-        elif kind == "websocket.disconnect":
-            self.gone = not self.code
-            self._close(message.get("code") or _ABNORMAL)
+        try:
+            kind = message["type"]
+            if kind == "websocket.receive":
+                self.received = (self.received or 0) + _size(message)
+            elif kind == "websocket.disconnect":
+                self.gone = not self.code
+                self._close(message.get("code") or _ABNORMAL)
+        except Exception:  # what the server says is for the application to judge
+            self.recorder.failed()
         return message
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -67,10 +70,12 @@ class WebsocketExchange(AsgiExchange):
         accepted = {**message, "headers": self._headers(message)}
         self.status = _SWITCHING
         self.phase = "start"
-        self.complete()
-        record(self, None)
-        self.id = new_id()
-        self.phase, self.action = "end", "websocket.close"
+        try:
+            self.complete()
+            record(self, None)
+        finally:
+            self.id = new_id()
+            self.phase, self.action = "end", "websocket.close"
         return accepted
 
     def _close(self, code: int) -> None:
