@@ -11,12 +11,9 @@ The application is called as a server calls it, without one: what a server costs
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import gc
 import json
 import logging
-import statistics
 import tempfile
 import time
 import uuid
@@ -33,6 +30,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.routing import Route
 
+from _interleaved import asked, measure
 from sealtrail.asgi import SealtrailMiddleware
 
 ANSWER = {"id": 42, "status": "ok", "qty": 2, "items": [{"id": 1, "n": 2}], "total": 123.45}
@@ -172,37 +170,17 @@ async def serve(app: Any, requests: int) -> float:
     return time.process_time() - started
 
 
-def lines_of(spool: Path) -> int:
-    return sum(path.read_bytes().count(b"\n") for path in spool.glob("*.ndjson"))
-
-
-async def measure(make: Any, rounds: int, requests: int) -> dict[str, float]:
-    """Median CPU microseconds per request, by variant."""
-    times: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory(prefix="sealtrail-bench-") as folder:
-        apps = variants(make, Path(folder))
-        for app in apps.values():
-            await serve(app, requests)
-        gc.collect()
-        gc.freeze()
-        for turn in range(rounds):
-            names = list(apps)
-            # Each round begins with another variant, so that none is always the one after the slowest.
-            for name in names[turn % len(names) :] + names[: turn % len(names)]:
-                times.setdefault(name, []).append(await serve(apps[name], requests) / requests * 1e6)
-        written = lines_of(Path(folder, "spool"))
-    if written != (rounds + 1) * requests:
-        raise SystemExit(f"{(rounds + 1) * requests} requests were served, {written} recorded")
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description="CPU cost of recording under ASGI, as ratios.")
-    parser.add_argument("--rounds", type=int, default=60)
-    parser.add_argument("--requests", type=int, default=100, help="per variant and round")
-    arguments = parser.parse_args()
+    arguments = asked("CPU cost of recording under ASGI, as ratios.")
     for make in (starlette, fastapi):
-        cost = asyncio.run(measure(make, arguments.rounds, arguments.requests))
+        with asyncio.Runner() as runner, tempfile.TemporaryDirectory(prefix="sealtrail-bench-") as folder:
+            cost = measure(
+                variants(make, Path(folder)),
+                lambda app, requests, run=runner.run: run(serve(app, requests)),
+                Path(folder, "spool"),
+                rounds=arguments.rounds,
+                requests=arguments.requests,
+            )
         alone = cost["bare"]
         print(f"{make.__name__}, CPU per request, medians of one interleaved run")
         print(f"{'':12}{'us':>8}{'added us':>10}{'x bare':>8}")

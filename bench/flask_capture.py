@@ -11,12 +11,9 @@ Ratios are what counts; microseconds depend on the machine and on what else it d
 
 from __future__ import annotations
 
-import argparse
-import gc
 import io
 import json
 import logging
-import statistics
 import tempfile
 import time
 import uuid
@@ -29,6 +26,7 @@ import orjson
 import structlog
 from flask import Flask, g, jsonify, request
 
+from _interleaved import asked, measure
 from sealtrail.flask import Sealtrail
 
 BODY = json.dumps({"qty": 2, "items": [{"sku": f"sku-{n}", "price": 9.5} for n in range(4)]}).encode()
@@ -220,32 +218,16 @@ def serve(app: Flask, requests: int) -> float:
     return time.process_time() - started
 
 
-def measure(rounds: int, requests: int) -> dict[str, float]:
-    """Median CPU microseconds per request, by variant."""
-    times: dict[str, list[float]] = {name: [] for name in VARIANTS}
-    with tempfile.TemporaryDirectory(prefix="sealtrail-bench-") as folder:
-        apps = {name: make(Path(folder)) for name, make in VARIANTS.items()}
-        for app in apps.values():
-            serve(app, requests)
-        gc.collect()
-        gc.freeze()
-        for turn in range(rounds):
-            names = list(VARIANTS)
-            # Each round begins with another variant, so that none is always the one after the slowest.
-            for name in names[turn % len(names) :] + names[: turn % len(names)]:
-                times[name].append(serve(apps[name], requests) / requests * 1e6)
-        written = sum(path.read_bytes().count(b"\n") for path in Path(folder, "spool").glob("*.ndjson"))
-    if written != (rounds + 1) * requests:
-        raise SystemExit(f"{(rounds + 1) * requests} requests were served, {written} recorded")
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description="CPU cost of recording in Flask, as ratios.")
-    parser.add_argument("--rounds", type=int, default=60)
-    parser.add_argument("--requests", type=int, default=100, help="per variant and round")
-    arguments = parser.parse_args()
-    cost = measure(arguments.rounds, arguments.requests)
+    arguments = asked("CPU cost of recording in Flask, as ratios.")
+    with tempfile.TemporaryDirectory(prefix="sealtrail-bench-") as folder:
+        cost = measure(
+            {name: make(Path(folder)) for name, make in VARIANTS.items()},
+            serve,
+            Path(folder, "spool"),
+            rounds=arguments.rounds,
+            requests=arguments.requests,
+        )
     alone = cost["bare"]
     added = {name: value - alone for name, value in cost.items()}
     print("Flask, CPU per request, medians of one interleaved run")

@@ -59,6 +59,18 @@ def events_in() -> Callable[[Path], list[Fields]]:
     return read
 
 
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    """The folder an application of this test records into."""
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def events(spool: Path, events_in: Callable[[Path], list[Fields]]) -> Callable[[], list[Fields]]:
+    """Every event recorded so far."""
+    return lambda: events_in(spool)
+
+
 @pytest.fixture(autouse=True)
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test runs in a folder of its own, and no setting of the machine reaches it.

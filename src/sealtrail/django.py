@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from time import perf_counter_ns
 from typing import Any, Final
@@ -132,22 +133,22 @@ class DjangoExchange(Exchange):
         response._resource_closers.append(self.finish)  # noqa: SLF001 - and an override would be a cycle
 
     def _counted(self, content: Iterator[bytes]) -> Iterator[bytes]:
-        try:
+        with self._drawn():
             for part in content:
                 self.sent += len(part)
                 yield part
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            self.conclude(error)
-            raise
-        self.ended = perf_counter_ns()
 
     async def _counted_async(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        try:
+        with self._drawn():
             async for part in content:
                 self.sent += len(part)
                 yield part
+
+    @contextmanager
+    def _drawn(self) -> Iterator[None]:
+        """Around the parts of a stream: it ends whole, breaks, or is closed by whoever draws it."""
+        try:
+            yield
         except GeneratorExit:
             raise
         except BaseException as error:

@@ -26,16 +26,6 @@ from sealtrail.asgi import SealtrailMiddleware
 SECRET = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 
 
-@pytest.fixture
-def spool(tmp_path):
-    return tmp_path / "spool"
-
-
-@pytest.fixture
-def events(spool, events_in):
-    return lambda: events_in(spool)
-
-
 def parts(broken):
     async def made():
         yield b"a" * 10

@@ -29,17 +29,6 @@ class Patient(FlaskClient):
 
 
 @pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
-
-
-@pytest.fixture
-def events(spool: Path, events_in) -> Callable[[], list[Fields]]:
-    """Every event recorded so far."""
-    return lambda: events_in(spool)
-
-
-@pytest.fixture
 def made(spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     """The recorder that serves acts outside of requests, of this test's own; it trusts 10.0.0.0/8."""
     monkeypatch.setattr(recorder, "_default", None)

@@ -15,6 +15,7 @@ from sealtrail.collect import spools
 from sealtrail.collect.spools import CHUNK_BYTES, SpoolFollower
 from sealtrail.errors import BusyError, LedgerError
 from sealtrail.event import canonical
+from sealtrail.follow.state import save
 from sealtrail.ledger.files import Disk
 from sealtrail.spool.disk import Spool
 from sealtrail.spool.layout import segment_name
@@ -34,9 +35,8 @@ def following(writer, folder: Path) -> SpoolFollower:
 def put(folder: Path, emitter: str, number: int, data: bytes) -> Path:
     """A segment whose writer is gone. It appears whole: a follower may delete an empty file nobody locks."""
     path = folder / segment_name(emitter, number)
-    aside = folder / f".{path.name}"
-    aside.write_bytes(data)
-    return aside.rename(path)
+    save(path, data)
+    return path
 
 
 @contextmanager

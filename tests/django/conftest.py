@@ -8,7 +8,7 @@ import io
 import sys
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,6 @@ from django.urls import include, path, re_path
 import django
 import sealtrail
 from sealtrail.capture import context, recorder
-from sealtrail.event import Fields
 
 MIDDLEWARE = [
     "sealtrail.django.SealtrailMiddleware",
@@ -162,17 +161,6 @@ def project(tmp_path_factory) -> Iterator[None]:
     connections.close_all()
     yield
     connections.close_all()
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
-
-
-@pytest.fixture
-def events(spool: Path, events_in) -> Callable[[], list[Fields]]:
-    """Every event recorded so far."""
-    return lambda: events_in(spool)
 
 
 def _wsgi(handler, method, target, headers, body, draw, **extra):

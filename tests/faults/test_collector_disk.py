@@ -25,6 +25,7 @@ from sealtrail.collect import inbox, pipeline, spools
 from sealtrail.collect.inbox import ask
 from sealtrail.collect.intake import check_line
 from sealtrail.event import Fields, canonical, read
+from sealtrail.follow.state import save_json
 from sealtrail.ledger.verify import verify
 from sealtrail.respond import desk
 from sealtrail.serve import guarding, housekeeping
@@ -277,9 +278,7 @@ def test_an_act_that_was_done_and_never_answered_is_not_done_again_by_the_next_s
     with house.open() as collector:
         trouble.begin(".answer", number, "open")
         act = {"act": "record", "fields": {"event.action": "sealtrail.export"}}
-        aside = collector.folder.inbox / "abc.new"
-        aside.write_text(json.dumps(act))
-        aside.rename(aside.with_suffix(".request"))
+        save_json(collector.folder.inbox / "abc.request", act)
         until(lambda: trouble.refused > 1)
     trouble.end()
     with house.open() as collector:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,17 +8,11 @@ from sealtrail.collect import spools
 from sealtrail.collect.inbox import ask
 from sealtrail.errors import BusyError, LedgerError, UsageError
 from sealtrail.event import read
+from sealtrail.follow.state import save, save_json
 from sealtrail.ledger.verify import verify
 from sealtrail.serve import writing
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.writing import Collector
-
-
-def appear(path: Path, data: bytes) -> None:
-    """Whole at once: somebody is looking for it, and an empty one would be taken for all of it."""
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_bytes(data)
-    aside.rename(path)
 
 
 def actions(data: Path) -> list[str]:
@@ -72,7 +65,8 @@ def test_a_spool_waits_for_room_on_the_disk_and_goes_on(collecting, line, tmp_pa
     spool.mkdir()
     with collecting(spools=[spool]) as collector:
         full[0] = "only 1 MiB are free"
-        appear(spool / "e.000000.ndjson", line(0)[0] + b"\n")
+        # Whole at once: the follower may delete an empty one that nobody locks.
+        save(spool / "e.000000.ndjson", line(0)[0] + b"\n")
         until(lambda: collector.health()["spools"][str(spool)]["problem"])
         with pytest.raises(BusyError) as refused:
             collector.submit("key:1", [line(1)])
@@ -122,12 +116,10 @@ def test_a_follower_that_lags_at_the_stop_goes_on_from_there_at_the_next_start(c
 
 def test_an_act_that_a_crash_repeats_is_recorded_once(collecting, tmp_path):
     request = tmp_path / "data" / "state" / "inbox" / "0123abcd.request"
-    act = json.dumps(
-        {"act": "record", "fields": {"event.action": "sealtrail.export", "user.id": "root"}}
-    ).encode()
+    act = {"act": "record", "fields": {"event.action": "sealtrail.export", "user.id": "root"}}
     for _ in range(2):
         with collecting() as collector:
-            appear(request, act)
+            save_json(request, act)
             ask(collector.folder.inbox, {"act": "submit", "source": "import", "lines": []})
     assert actions(tmp_path / "data").count("sealtrail.export") == 1
 

@@ -43,6 +43,17 @@ class AsgiExchange(Exchange):
     def recognised(self) -> Actor:
         return user_of(self._scope, self.marks)
 
+    async def receive(self) -> Message:
+        message = await self._receive()
+        try:
+            self.heard(message)
+        except Exception:  # what the server says is for the application to judge
+            self.recorder.failed()
+        return message
+
+    def heard(self, message: Message) -> None:
+        """Take note of what the client sent, or that it went."""
+
     def id_header(self) -> tuple[bytes, bytes]:
         return REQUEST_ID, self.request_id.encode("latin-1")
 
@@ -50,17 +61,12 @@ class AsgiExchange(Exchange):
 class HttpExchange(AsgiExchange):
     """One request and its response."""
 
-    async def receive(self) -> Message:
-        message = await self._receive()
-        try:
-            kind = message["type"]
-            if kind == "http.request":
-                self.received = (self.received or 0) + len(message.get("body") or b"")
-            elif kind == "http.disconnect" and not self.ended:
-                self.gone = True
-        except Exception:  # what the server says is for the application to judge
-            self.recorder.failed()
-        return message
+    def heard(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.request":
+            self.received = (self.received or 0) + len(message.get("body") or b"")
+        elif kind == "http.disconnect" and not self.ended:
+            self.gone = True
 
     # Not a coroutine of its own, but for parts of a stream: a request pays for no more than it needs.
     def send(self, message: Message) -> Awaitable[None]:

@@ -28,18 +28,13 @@ class WebsocketExchange(AsgiExchange):
     action = "websocket.open"
     code = 0
 
-    async def receive(self) -> Message:
-        message = await self._receive()
-        try:
-            kind = message["type"]
-            if kind == "websocket.receive":
-                self.received = (self.received or 0) + _size(message)
-            elif kind == "websocket.disconnect":
-                self.gone = not self.code
-                self._close(message.get("code") or _ABNORMAL)
-        except Exception:  # what the server says is for the application to judge
-            self.recorder.failed()
-        return message
+    def heard(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "websocket.receive":
+            self.received = (self.received or 0) + _size(message)
+        elif kind == "websocket.disconnect":
+            self.gone = not self.code
+            self._close(message.get("code") or _ABNORMAL)
 
     def send(self, message: Message) -> Awaitable[None]:
         try:

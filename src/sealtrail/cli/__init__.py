@@ -12,8 +12,9 @@ def run() -> None:
     try:
         from sealtrail.cli.main import main
     except ModuleNotFoundError as error:
-        print(f"sealtrail: {missing(error.name)}", file=sys.stderr)  # noqa: T201 - click is what is missing
-        sys.exit(missing(error.name).exit_code)
+        problem = missing(error.name)
+        print(f"sealtrail: {problem}", file=sys.stderr)  # noqa: T201 - click is what is missing
+        sys.exit(problem.exit_code)
     main()
 
 

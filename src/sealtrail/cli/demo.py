@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from sealtrail.cli import options
 from sealtrail.cli.output import advise, print_json, safe
-from sealtrail.demo.server import Framework
+
+if TYPE_CHECKING:
+    from sealtrail.demo.server import Framework
 
 
 @click.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -51,18 +51,21 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SealtrailError as error:
-            click.echo(f"sealtrail: {error}", err=True)
-            ctx.exit(error.exit_code)
+            _end(ctx, error)
         except ModuleNotFoundError as error:
             # An application often has click, so the command starts without the rest of what it needs.
             if (error.name or "sealtrail").partition(".")[0] == "sealtrail":
                 raise
-            click.echo(f"sealtrail: {missing(error.name)}", err=True)
-            ctx.exit(missing(error.name).exit_code)
+            _end(ctx, missing(error.name))
         except BrokenPipeError:
             # The reader of our output has seen enough (`| head`): not an error, and nothing more to say.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+
+
+def _end(ctx: click.Context, error: SealtrailError) -> NoReturn:
+    click.echo(f"sealtrail: {error}", err=True)
+    ctx.exit(error.exit_code)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
