@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import hypothesis
 import pytest
 
 from sealtrail.event import Fields, check, decode, is_canonical
 from sealtrail.spool.layout import segments
+
+if TYPE_CHECKING:
+    from sealtrail.serve.running import Served
 
 # The same examples on every machine: a failure in CI is a failure here. `HYPOTHESIS_PROFILE=explore` looks
 # further, with other examples in every run.
@@ -80,3 +87,48 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in [n for n in os.environ if n.startswith("SEALTRAIL_") and n not in _TEST_SWITCHES]:
         monkeypatch.delenv(name)
+
+
+class Server:
+    """A collector behind its real door on a free port, with a key of every role."""
+
+    def __init__(self, data: Path, served: Served) -> None:
+        from sealtrail.accounts.roles import ROLES
+        from sealtrail.serve.access import keys_of
+
+        self.data = data
+        self.served = served
+        self.url = served.url
+        self.keys = {role: keys_of(data).new(role)[1] for role in ROLES}
+        self.http = httpx.Client(base_url=served.url, timeout=20)
+
+    def as_(self, role: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.keys[role]}"}
+
+    def send(self, *events: dict[str, object], role: str = "ingest", **headers: str) -> httpx.Response:
+        body = "\n".join(json.dumps(one) for one in events)
+        return self.http.post("/api/v1/events", content=body, headers={**self.as_(role), **headers})
+
+    def get(self, path: str, role: str = "viewer", **params: str) -> httpx.Response:
+        return self.http.get(path, params=params, headers=self.as_(role))
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[..., AbstractContextManager[Server]]:
+    """`serving(data, settings, **options)`: a `Server` over a data folder, gracefully stopped at the end."""
+    from sealtrail.serve.running import Served
+
+    @contextmanager
+    def opened(data: Path, settings: str = "", **options: Any) -> Iterator[Server]:
+        data.mkdir(parents=True, exist_ok=True)
+        (data / "settings.toml").write_text(settings)
+        with Served(data, port=0, **options) as served:
+            end = served.in_background()
+            made = Server(data, served)
+            try:
+                yield made
+            finally:
+                made.http.close()
+                end()
+
+    return opened

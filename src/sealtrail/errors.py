@@ -54,6 +54,7 @@ CODES: dict[str, str] = {
     # doors
     "access.missing": "a request came without a key",
     "access.denied": "the key is unknown, or its role does not allow this",
+    "access.origin": "a browser's session was used by a page of another site",
     "busy.queue": "the collector's queue is full",
     "busy.disk": "the disk is nearly full, so nothing more is accepted",
     "busy.stopping": "the collector is stopping",

@@ -8,8 +8,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealtrail.collect.body import STATUS, decompressed, pieces
+from sealtrail.collect.body import decompressed, pieces
 from sealtrail.errors import EventError
+from sealtrail.web.answers import BODY_STATUS
 
 LIMIT = 100_000
 
@@ -17,7 +18,7 @@ LIMIT = 100_000
 def status_of(body: bytes, content_type: str = "", encoding: str = "", limit: int = LIMIT) -> int:
     with pytest.raises(EventError) as caught:
         pieces(body, content_type=content_type, content_encoding=encoding, limit=limit)
-    return STATUS[caught.value.code]
+    return BODY_STATUS[caught.value.code]
 
 
 def test_lines_keep_their_numbers_and_blank_ones_are_skipped():
@@ -117,6 +118,6 @@ def test_any_body_is_pieces_or_a_status(body: bytes, encoding: str):
     try:
         found = pieces(body, content_encoding=encoding, limit=LIMIT)
     except EventError as error:
-        assert error.code in STATUS
+        assert error.code in BODY_STATUS
     else:
         assert all(piece and number > 0 for number, piece in found)

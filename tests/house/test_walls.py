@@ -23,7 +23,8 @@ PLANTS = [
     ("layers", "event.planted", "sealtrail.scrub"),
     ("layers", "collect.planted", "sealtrail.serve"),
     ("layers", "follow.planted", "sealtrail.store"),
-    ("layers", "accounts.planted", "sealtrail.collect"),
+    ("layers", "accounts.planted", "sealtrail.web"),
+    ("layers", "web.planted", "sealtrail.collect"),
     ("layers", "detect.planted", "sealtrail.respond"),
     ("layers pure", "errors", "sealtrail.settings"),
     ("layers", "mystery", "sealtrail.errors"),
@@ -78,6 +79,8 @@ PLANTS = [
     # Faces.
     ("faces", "cli.planted", "sealtrail.ledger.reader"),
     ("faces", "cli.planted", "sealtrail.store.columnar"),
+    ("faces", "web.planted", "sealtrail.ledger.reader"),
+    ("faces", "web.planted", "sealtrail.store.columnar"),
 ]
 
 

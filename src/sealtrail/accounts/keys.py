@@ -150,16 +150,6 @@ class Keys:
             )
         return key
 
-    def allow(self, text: str | None, right: Right) -> Key:
-        """The key, where it is good and its role has the right; else AccessError."""
-        key = self.verify(text)
-        if not key.may(right):
-            able = ", ".join(role for role, rights in ROLES.items() if right in rights)
-            raise AccessError(
-                "access.denied", f"a key of role {key.role} may not do this", hint=f"Roles that may: {able}."
-            )
-        return key
-
     def _current(self) -> dict[str, Key]:
         try:
             status = self._path.stat()

@@ -1,23 +1,17 @@
 """A request's body to the pieces that should each be one event. Pure, and bounded whatever the body is.
 
-Errors are EventErrors with a `body.*` code; `STATUS` is the HTTP status of each.
+Errors are EventErrors with a `body.*` code; `web.answers` has the HTTP status of each.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
 import zstandard
 
 from sealtrail.errors import EventError
-
-STATUS: Final[Mapping[str, int]] = MappingProxyType(
-    {"body.too-large": 413, "body.media-type": 415, "body.unreadable": 422}
-)
 
 # None, because many a small client sends none; all are read as NDJSON or, where it begins with `[`, an array.
 MEDIA_TYPES: Final = frozenset(

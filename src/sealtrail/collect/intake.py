@@ -84,7 +84,7 @@ def read_body(
 
     `limit` is in decompressed bytes. `emitter` stands in for pieces that name none: made up for each request,
     it makes them new every time they are sent (stored at least once). Raises EventError `body.*` where the
-    body as a whole cannot be read; `body.STATUS` has the HTTP status of each.
+    body as a whole cannot be read; `web.answers` has the HTTP status of each.
     """
     intake = Intake([], [], [])
     for number, piece in pieces(

@@ -18,6 +18,10 @@ from sealtrail.collect.app import Door
 from sealtrail.errors import UsageError
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.writing import Collector
+from sealtrail.web.caller import Doorkeeper
+from sealtrail.web.health import health_routes
+from sealtrail.web.routes import Route, application
+from sealtrail.web.search import search_routes
 
 GRACE_SECONDS: Final = 10  # for requests under way when the server stops
 BACKLOG: Final = 1024  # connections that wait while the collector starts
@@ -73,18 +77,15 @@ class Served:
         self.collector.__exit__(kind, value, trace)
         self._socket.close()
 
+    def routes(self) -> list[Route]:
+        """The tables of all doors over the running collector, one after another."""
+        collector = self.collector
+        door = Door(collector.pipeline, collector.rejects, collector.settings.intake)
+        return [*door.routes(), *search_routes(self._search), *health_routes(collector.health)]
+
     def app(self) -> Starlette:
         """The ASGI application over the running collector."""
-        collector = self.collector
-        door = Door(
-            collector.pipeline,
-            Keys(collector.folder.keys),
-            collector.rejects,
-            collector.settings.intake,
-            search=self._search,
-            health=collector.health,
-        )
-        return door.app()
+        return application(self.routes(), Doorkeeper(Keys(self.collector.folder.keys)))
 
     def run(self) -> bool:
         """Serve until SIGINT or SIGTERM. False when it ended because the ledger could not be written."""

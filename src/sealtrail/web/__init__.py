@@ -1,0 +1,1 @@
+"""What every HTTP door has in common: who asks, what each route needs, how an answer and a refusal look."""

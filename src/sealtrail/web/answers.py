@@ -1,0 +1,98 @@
+"""How answers look: JSON that nobody keeps, sniffs or frames; refusals with a code and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from sealtrail.errors import (
+    AccessError,
+    BusyError,
+    EventError,
+    LedgerError,
+    NotFoundError,
+    QueryError,
+    SealtrailError,
+    UsageError,
+)
+
+# Nothing of an answer may be kept by a proxy, sniffed into another type or framed.
+HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    }
+)
+
+BODY_STATUS: Final[Mapping[str, int]] = MappingProxyType(
+    {"body.too-large": 413, "body.media-type": 415, "body.unreadable": 422}
+)
+
+_FALLBACKS: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        404: "there is nothing at this path",
+        405: "this path does not take this method",
+        500: "the collector failed; its log says how",
+    }
+)
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A refusal as it is told: HTTP status, stable code, what and why, what to do next, headers beside it."""
+
+    status: int
+    code: str
+    message: str
+    hint: str = ""
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, error: SealtrailError) -> Told:
+        """What a designed error is over HTTP."""
+        headers: dict[str, str] = {}
+        match error:
+            case AccessError():
+                status = 401 if error.code == "access.missing" else 403
+                headers["WWW-Authenticate"] = "Bearer"
+            case BusyError():
+                status = 429 if error.code == "busy.queue" else 503
+                headers["Retry-After"] = str(max(1, round(error.retry_after)))
+            case EventError():
+                status = BODY_STATUS.get(error.code, 422)
+            case QueryError():
+                status = 400
+            case UsageError():
+                status = 400 if error.code == "usage.argument" else 500
+            case NotFoundError():
+                status = 404
+            case LedgerError():
+                status = 503
+                headers["Retry-After"] = "30"
+            case _:
+                status = 500
+        return cls(status, error.code, error.what, error.hint, headers)
+
+    @classmethod
+    def plain(cls, status: int) -> Told:
+        """What is told where no designed error says more: path, method, a fault of ours."""
+        return cls(status, f"http.{status}", _FALLBACKS[status])
+
+    def answer(self) -> Response:
+        """As JSON: `{"error": {"code", "message", "hint"}}`."""
+        said = {"code": self.code, "message": self.message, "hint": self.hint}
+        return json_answer({"error": said}, self.status, self.headers)
+
+
+def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Any value msgspec can encode, as JSON. `headers` win over the ones every answer has."""
+    return Response(
+        msgspec.json.encode(value) + b"\n",
+        status,
+        {**HEADERS, **(headers or {})},
+        media_type="application/json",
+    )

@@ -1,0 +1,90 @@
+"""The route table: what there is to ask for, and what somebody needs to be allowed to ask it.
+
+A route cannot be made without saying what it needs. The right is checked before the handler runs and before
+a byte of the body is read; no handler checks one itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+
+from sealtrail.errors import SealtrailError
+from sealtrail.web.answers import Told
+from sealtrail.web.caller import Caller, Doorkeeper, Need
+
+Handler = Callable[[Request, Caller], Awaitable[Response]]
+
+Page = Callable[[Request, Told], Response | None]
+"""Shows a refusal to a browser as a page (or leads it to the sign-in); None where JSON will do."""
+
+PLAIN: Final = (404, 405, 500)
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One method of one path. `path` is Starlette's: `/api/v1/events/{trail}/{index:int}`."""
+
+    method: str
+    path: str
+    need: Need
+    handle: Handler
+
+
+def application(routes: Sequence[Route], keeper: Doorkeeper, page: Page | None = None) -> Starlette:
+    """The ASGI application of a table; the first path that matches is taken.
+
+    ValueError where two routes have the same method and path.
+    """
+    by_path: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        methods = by_path.setdefault(route.path, {})
+        if route.method in methods:
+            raise ValueError(f"{route.method} {route.path} is in the table twice")
+        methods[route.method] = route
+
+    async def told(request: Request, error: Exception) -> Response:
+        assert isinstance(error, SealtrailError)
+        return _refused(request, Told.of(error), page)
+
+    handlers = {status: _plain(status, page) for status in PLAIN}
+    return Starlette(
+        routes=[_mounted(path, methods, keeper) for path, methods in by_path.items()],
+        exception_handlers={SealtrailError: told, **handlers},
+    )
+
+
+def _mounted(path: str, methods: dict[str, Route], keeper: Doorkeeper) -> StarletteRoute:
+    """One Starlette route for all methods of a path, so that a wrong one is told every one that is right."""
+
+    async def endpoint(request: Request) -> Response:
+        # Starlette answers HEAD wherever GET is.
+        route = methods["GET" if request.method == "HEAD" and "HEAD" not in methods else request.method]
+        return await route.handle(request, keeper.admit(request, route.need))
+
+    return StarletteRoute(path, endpoint, methods=list(methods))
+
+
+def _plain(status: int, page: Page | None) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, error: Exception) -> Response:
+        response = _refused(request, Told.plain(status), page)
+        for name, value in (getattr(error, "headers", None) or {}).items():
+            response.headers.setdefault(name, value)  # Allow, of a 405
+        return response
+
+    return answer
+
+
+def _refused(request: Request, told: Told, page: Page | None) -> Response:
+    """For a browser that wants a page, the page; for everybody else, and for the API always, JSON."""
+    browser = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+    if page is not None and browser:
+        shown = page(request, told)
+        if shown is not None:
+            return shown
+    return told.answer()

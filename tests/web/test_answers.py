@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sealtrail.errors import (
+    AccessError,
+    BusyError,
+    EventError,
+    LedgerError,
+    NotFoundError,
+    QueryError,
+    RuleError,
+    TamperedError,
+    UsageError,
+)
+from sealtrail.web.answers import HEADERS, Told, json_answer
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (AccessError("access.missing", "x"), 401),
+        (AccessError("access.denied", "x"), 403),
+        (AccessError("access.origin", "x"), 403),
+        (BusyError("busy.queue", "x"), 429),
+        (BusyError("busy.disk", "x"), 503),
+        (BusyError("busy.stopping", "x"), 503),
+        (EventError("body.too-large", "x"), 413),
+        (EventError("body.media-type", "x"), 415),
+        (EventError("body.unreadable", "x"), 422),
+        (EventError("event.type", "x"), 422),
+        (QueryError("query.syntax", "x"), 400),
+        (UsageError("usage.argument", "x"), 400),
+        (UsageError("usage.path", "x"), 500),
+        (NotFoundError("not-found.trail", "x"), 404),
+        (LedgerError("ledger.io", "x"), 503),
+        (TamperedError("x"), 503),
+        (RuleError("rule.syntax", "x"), 500),
+    ],
+)
+def test_a_designed_error_is_its_status_with_its_code_and_what_to_do(error, status):
+    error.hint = "Do this."
+    answer = Told.of(error).answer()
+    assert answer.status_code == status
+    assert json.loads(answer.body) == {
+        "error": {"code": error.code, "message": error.what, "hint": "Do this."}
+    }
+    assert ("retry-after" in answer.headers) == (status in {429, 503})
+    assert ("www-authenticate" in answer.headers) == (status in {401, 403})
+
+
+def test_a_second_is_the_least_that_somebody_is_told_to_wait():
+    assert Told.of(BusyError("busy.queue", "x", retry_after=0.1)).headers["Retry-After"] == "1"
+    assert Told.of(BusyError("busy.queue", "x", retry_after=7.6)).headers["Retry-After"] == "8"
+
+
+def test_an_answer_is_never_kept_sniffed_or_framed_unless_its_route_says_so():
+    plain = json_answer({"a": 1})
+    assert (plain.status_code, plain.body) == (200, b'{"a":1}\n')
+    for name, value in HEADERS.items():
+        assert plain.headers[name] == value
+    kept = json_answer([], 200, {"Cache-Control": "max-age=3600"})
+    assert kept.headers["Cache-Control"] == "max-age=3600"
+    assert kept.headers["X-Content-Type-Options"] == "nosniff"
