@@ -9,10 +9,12 @@ import msgspec
 import pytest
 
 from sealtrail.collect.intake import check_line, read_body, read_line
-from sealtrail.collect.own import Voice, head_event
+from sealtrail.collect.own import Voice, head_event, successor_event
 from sealtrail.collect.spools import SpoolFollower
 from sealtrail.errors import EventError
 from sealtrail.event import canonical, check
+from sealtrail.event.entry import seal, suffix
+from sealtrail.ledger.heads import Link, link_in
 from sealtrail.spool.layout import segment_name
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -131,3 +133,9 @@ def test_numbers_of_the_collector_cannot_be_claimed_beforehand(writer):
     assert writer.pipeline.record(gap).result(5).accepted == 1
     # Said again, after a crash for instance, the first statement stands, whatever the time is now.
     assert writer.pipeline.record(gap).result(5).duplicates == 1
+
+
+def test_a_link_is_understood_by_the_verifier() -> None:
+    line, _ = Voice(lambda: NOW).line(successor_event("audit", 7, bytes(32), b"origin\n7\nroot\n\nsigned\n"))
+    entry = seal(line, suffix("2026-11-24T08:00:00.000000Z", "collector"))
+    assert link_in(0, entry) == Link(0, "audit", 7, bytes(32), b"origin\n7\nroot\n\nsigned\n")

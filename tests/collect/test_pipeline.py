@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail.errors import BusyError, LedgerError
-from sealtrail.event import Fields, canonical, read
+from sealtrail.collect.own import SUCCESSOR
+from sealtrail.collect.pipeline import Pipeline, Trails, open_trails
+from sealtrail.collect.rejects import Rejects
+from sealtrail.collect.seen import Seen
+from sealtrail.errors import BusyError, LedgerError, TamperedError
+from sealtrail.event import Batch, Fields, canonical, read
 from sealtrail.ledger.files import Disk
+from sealtrail.ledger.log import Log
+from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.verify import verify
+from sealtrail.settings import Settings
 
 
 def line(seq: int, emitter: str = "e", **more: object) -> tuple[bytes, Fields]:
@@ -194,3 +201,119 @@ def test_many_producers_at_once_share_commits_and_none_is_lost(open_writer, tmp_
         requests = [e for e in entries(built, "access") if e["sealtrail.kind"] == "request"]
         assert len({e["event.id"] for e in requests}) == len(requests) == 400
         assert built.pipeline.counts["commits"] <= 400
+
+
+# --- successors: what a restored folder appends to
+
+
+def shut(trails: Trails) -> dict[str, int]:
+    """Close what `open_trails` opened; the sizes it had."""
+    for log in trails.logs.values():
+        log.close()
+    return {trail: log.size for trail, log in trails.logs.items()}
+
+
+def first_of(root: Path, trail: str) -> Fields:
+    return read(LedgerReader(root).read(trail, 0, 1)[0])
+
+
+def test_successors_begin_with_what_they_go_on_from_and_are_signed_at_once(
+    open_writer, tmp_path: Path
+) -> None:
+    with open_writer() as built:
+        built.pipeline.submit("spool", [line(seq) for seq in range(5)]).result(5)
+    root = built.root
+    trails = open_trails(root, succeed=True)
+    before = dict(trails.before)
+    assert shut(trails) == {"access-2": 1, "audit-2": 1}
+    assert LedgerReader(root).sizes() == {**before, "access-2": 1, "audit-2": 1}
+    for trail in ("access", "audit"):
+        said = first_of(root, f"{trail}-2")
+        assert said["event.action"] == SUCCESSOR
+        assert (said["sealtrail.head.trail"], said["sealtrail.head.size"]) == (trail, before[trail])
+        assert said["sealtrail.head.note"] == LedgerReader(root).checkpoint(trail).decode()
+    report = verify(root, workers=1)
+    assert (report.verdict, [t.uncommitted for t in report.trails]) == ("intact", [0, 0, 0, 0])
+    assert {t.origin.rpartition("/")[2] for t in report.trails} == {"access", "access-2", "audit", "audit-2"}
+
+
+def test_opening_again_goes_on_with_the_latest_generation(open_writer, tmp_path: Path) -> None:
+    with open_writer() as built:
+        pass
+    shut(open_trails(built.root, succeed=True))
+    again = open_trails(built.root)
+    assert shut(again) == {"access-2": 1, "audit-2": 1}
+    assert set(shut(open_trails(built.root, succeed=True))) == {"access-3", "audit-3"}
+    assert first_of(built.root, "audit-3")["sealtrail.head.trail"] == "audit-2"
+    assert verify(built.root, workers=1).verdict == "intact"
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_a_crash_while_successors_open_leaves_nothing_that_appends_to_the_old_trails(
+    open_writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    with open_writer() as built:
+        built.pipeline.submit("spool", [line(0)]).result(5)
+    before = LedgerReader(built.root).sizes()
+    steps = iter(range(100))
+
+    def dying(real):  # type: ignore[no-untyped-def]
+        def act(self, *arguments: object) -> object:
+            if next(steps) == step:
+                raise SystemExit
+            return real(self, *arguments)
+
+        return act
+
+    with monkeypatch.context() as patch:
+        for name in ("append", "sync", "publish"):
+            patch.setattr(Log, name, dying(getattr(Log, name)))
+        with pytest.raises(SystemExit):
+            open_trails(built.root, succeed=True)
+    assert shut(open_trails(built.root)) == {"access-2": 1, "audit-2": 1}
+    sizes = LedgerReader(built.root).sizes()
+    assert {trail: sizes[trail] for trail in before} == before
+    assert verify(built.root, workers=1).verdict == "intact"
+
+
+def test_a_copy_whose_entries_are_not_the_signed_ones_gets_no_successor(open_writer, tmp_path: Path) -> None:
+    with open_writer() as built:
+        built.pipeline.submit("spool", [line(seq) for seq in range(5)]).result(5)
+    active = built.root / "trails" / "access" / "active-000000"
+    active.write_bytes(active.read_bytes()[:-1])
+    with pytest.raises(TamperedError):
+        open_trails(built.root, succeed=True)
+
+
+def test_exactly_once_and_one_order_hold_across_generations(open_writer, tmp_path: Path) -> None:
+    with open_writer() as built:
+        built.pipeline.submit("spool", [line(0), line(1)]).result(5)
+    root = built.root
+    late = datetime(2026, 1, 1, tzinfo=UTC)  # a clock that was set back: the order must not follow it
+    trails = open_trails(root, succeed=True, clock=lambda: late)
+    reader = LedgerReader(root)
+    seen = Seen()
+    seen.catch_up(reader)
+    batches: list[Batch] = []
+    pipeline = Pipeline(
+        trails.logs,
+        seen,
+        Rejects(root / "state" / "rejects"),
+        Settings(),
+        publish=batches.append,
+        free_space=lambda: "",
+        seen_path=root / "state" / "seen",
+        before=trails.before,
+        clock=lambda: late,
+    )
+    pipeline.start()
+    receipt = pipeline.submit("spool", [line(1), line(2)]).result(5)
+    pipeline.stop()
+    shut(trails)
+    assert (receipt.accepted, receipt.duplicates) == (1, 1)
+    assert [(r.trail, r.ranges) for r in receipt.receipts] == [("access-2", ((1, 2),))]
+    assert pipeline.trail("audit") == "audit-2"
+    assert batches[0].start == {**trails.before, "access-2": 1, "audit-2": 1}
+    stamps = [read(e)["event.ingested"] for t in ("access", "access-2") for e in reader.read(t, 0, 99)]
+    assert stamps == sorted(stamps)
+    assert verify(root, workers=1).verdict == "intact"

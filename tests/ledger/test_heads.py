@@ -4,7 +4,7 @@ import pytest
 
 from sealtrail.event.codec import canonical
 from sealtrail.event.entry import seal, suffix
-from sealtrail.ledger.heads import Head, Prune, head_in, prune_in
+from sealtrail.ledger.heads import Head, Link, Prune, head_in, link_in, prune_in
 from sealtrail.ledger.note import base64_text
 
 HEAD = {
@@ -34,6 +34,15 @@ def test_a_head_and_a_prune_are_recognised():
     assert prune_in(6, entry(HEAD)) is None
 
 
+def test_a_link_is_recognised_and_is_no_head():
+    said = {**HEAD, "event.action": "sealtrail.successor", "sealtrail.head.note": "a note\n"}
+    assert link_in(0, entry(said)) == Link(0, "access", 7, bytes(32), b"a note\n")
+    assert head_in(0, entry(said)) is None
+    for change in ({"sealtrail.kind": "audit"}, {"sealtrail.head.note": 3}, {"sealtrail.head.size": -1}):
+        assert link_in(0, entry({**said, **change})) is None
+    assert link_in(0, entry(HEAD)) is None
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -53,5 +62,6 @@ def test_what_only_looks_like_a_head_is_none(change):
 
 @pytest.mark.parametrize("data", [b"", b'"sealtrail.head"', b'{"x":"sealtrail.head"', b'["sealtrail.head"]'])
 def test_bytes_that_are_no_event_are_none(data):
+    assert link_in(0, data.replace(b"head", b"successor")) is None
     assert head_in(0, data) is None
     assert prune_in(0, data.replace(b"head", b"prune")) is None

@@ -6,6 +6,7 @@ import pytest
 
 from sealtrail.collect import spools
 from sealtrail.collect.inbox import ask
+from sealtrail.collect.pipeline import open_trails
 from sealtrail.errors import BusyError, LedgerError, UsageError
 from sealtrail.event import read
 from sealtrail.follow.state import save, save_json
@@ -151,3 +152,29 @@ def test_health_counts_what_the_quarantine_could_not_keep(tmp_path, monkeypatch)
         monkeypatch.setattr(collector.rejects, "add", refuse)
         collector.rejects.conflict("key:1", "e", 0, b"{}")
         assert collector.health()["counts"]["unkept"] == 1
+
+
+def test_a_folder_with_successors_is_read_searched_and_proved_as_one(collecting, line, tmp_path):
+    with collecting() as collector:
+        collector.submit("key:1", [line(seq) for seq in range(3)])
+    root = tmp_path / "data"
+    for log in open_trails(root, succeed=True).logs.values():
+        log.close()
+    with collecting() as collector:
+        receipt = collector.submit("key:1", [line(2), line(3)])
+        assert (receipt.accepted, receipt.duplicates, receipt.receipts[0].trail) == (1, 1, "access-2")
+        assert collector.settle()
+        assert set(collector.hub.lags().values()) == {0}
+        reading = collector.reading
+        found = reading.search("sealtrail.trail:access sealtrail.kind:request")
+        assert [row.trail for row in found] == ["access-2", "access", "access", "access"]
+        assert reading.count("sealtrail.trail:access-2 and sealtrail.kind:request") == 1
+        rows, _ = reading.after({}, "sealtrail.trail:access and sealtrail.kind:request")
+        assert [row.fields["sealtrail.seq"] for row in rows] == [0, 1, 2, 3]
+        assert len(reading.search("event.action:sealtrail.successor")) == 2
+        assert set(collector.health()["trails"]) == {"access", "access-2", "audit", "audit-2"}
+    report = verify(root, workers=1)
+    assert (report.verdict, [t.followed_by for t in report.trails]) == (
+        "intact",
+        ["access-2", "", "audit-2", ""],
+    )

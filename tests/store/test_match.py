@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
-from sealtrail.store.query import parse, predicate
+from sealtrail.store.query import parse, predicate, where
 from sealtrail.store.query.match import at_path, column, rest_text, texts
 
 EVENT = {
@@ -65,6 +66,26 @@ EVENT = {
 )
 def test_an_event_matches(text, does):
     assert predicate(parse(text))(EVENT, "audit", 3) is does
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("sealtrail.trail:audit", ["audit", "audit-2", "audit-17"]),
+        ("sealtrail.trail:audit-2", ["audit-2"]),
+        ("sealtrail.trail:audit-*", ["audit-2", "audit-17", "audit-1"]),
+        ("sealtrail.trail:shop", ["shop"]),
+    ],
+)
+def test_a_trail_is_found_with_its_successors(text, found):
+    matches = predicate(parse(text))
+    trails = ("access", "access-2", "audit", "audit-2", "audit-17", "audit-1", "shop", "shop-2")
+    assert [trail for trail in trails if matches({}, trail, 0)] == found
+    condition, bound = where(parse(text))
+    for trail in trails:
+        asked = f'SELECT {condition} FROM (SELECT ? AS "sealtrail.trail")'
+        row = duckdb.execute(asked, [*bound, trail]).fetchone()
+        assert row == (trail in found,)
 
 
 def test_a_field_of_another_type_is_missing_but_its_text_is_searched():

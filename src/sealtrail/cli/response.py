@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -65,6 +64,7 @@ def blocks(data: Path, form: str) -> None:
 
 
 def _operate(data: Path, act: dict[str, Any]) -> dict[str, Any]:
+    from sealtrail.serve.acting import operator
     from sealtrail.serve.operating import operate
 
-    return operate(data, {**act, "by": getpass.getuser()})
+    return operate(data, {**act, "by": operator()})

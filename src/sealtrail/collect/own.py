@@ -18,6 +18,7 @@ from sealtrail.event.fields import ECS_VERSION, SCHEMA_VERSION
 SOURCE: Final = "collector"
 
 HEAD: Final = "sealtrail.head"
+SUCCESSOR: Final = "sealtrail.successor"
 STARTED: Final = "sealtrail.started"
 STOPPED: Final = "sealtrail.stopped"
 GAP: Final = "sealtrail.gap"
@@ -33,6 +34,18 @@ def head_event(trail: str, size: int, root: bytes) -> Fields:
         "sealtrail.head.trail": trail,
         "sealtrail.head.size": size,
         "sealtrail.head.root": b64encode(root).decode(),
+    }
+
+
+def successor_event(trail: str, size: int, root: bytes, note: bytes) -> Fields:
+    """The first entry of a trail that goes on where `trail` ends: all of it, and what it signed last."""
+    return {
+        "event.action": SUCCESSOR,
+        "event.type": ["start"],
+        "sealtrail.head.trail": trail,
+        "sealtrail.head.size": size,
+        "sealtrail.head.root": b64encode(root).decode(),
+        "sealtrail.head.note": note.decode(),
     }
 
 

@@ -24,18 +24,34 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from sealtrail.collect.own import Voice, head_event
+from sealtrail.collect.own import Voice, head_event, successor_event
 from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import Seen
-from sealtrail.errors import BusyError, LedgerError, SealtrailError
-from sealtrail.event import TRAIL_OF, TRAILS, Batch, Entry, Fields, Position, Range, Receipt, kind_of
-from sealtrail.event.entry import seal, stamp, suffix
+from sealtrail.errors import BusyError, LedgerError, SealtrailError, TamperedError
+from sealtrail.event import (
+    TRAIL_OF,
+    TRAILS,
+    Batch,
+    Entry,
+    Fields,
+    Position,
+    Range,
+    Receipt,
+    base_of,
+    generation_of,
+    kind_of,
+    predecessor,
+    trail_name,
+)
+from sealtrail.event.entry import ingested, seal, stamp, suffix
+from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.log import Log
+from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.sign import open_key
 from sealtrail.settings import Settings
 
@@ -51,18 +67,74 @@ COMMIT_BYTES: Final = 4 * 1024 * 1024
 SNAPSHOT_ENTRIES: Final = 100_000
 
 
+class Trails(NamedTuple):
+    """What a writer appends to, and how far the trails reach that it only reads."""
+
+    logs: dict[str, Log]
+    before: Position
+
+
 def open_trails(
-    trails: Path, keys: Path, *, origin: str = "", volume_entries: int = VOLUME_ENTRIES
-) -> dict[str, Log]:
-    """Every trail of a data folder, recovered. All or none: one that cannot be opened closes the others."""
+    data: Path,
+    *,
+    origin: str = "",
+    volume_entries: int = VOLUME_ENTRIES,
+    succeed: bool = False,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Trails:
+    """The trails of a data folder, the latest generation of each open for appending and recovered.
+
+    All or none: one that cannot be opened closes the others. `succeed` opens a new generation, for a folder
+    that was copied from another one. A crash on the way leaves one trail of the new generation at least, so
+    the next call opens the same one, and never the one before it.
+    """
+    trails, keys = data / "trails", data / "keys"
+    there = [path.name for path in trails.glob("*")] + [path.stem for path in keys.glob("*.vkey")]
+    generation = max((generation_of(name) for name in there if base_of(name) in TRAILS), default=1)
+    generation += succeed
     with ExitStack() as opened:
         logs = {}
-        for trail in TRAILS:
+        for base in TRAILS:
+            trail = trail_name(base, generation)
             key = open_key(keys, trail, origin=origin)
             logs[trail] = Log.open(trails / trail, trail, key, volume_entries=volume_entries)
             opened.callback(logs[trail].close)
+        reader = LedgerReader(data, volume_entries=volume_entries)
+        opened.callback(reader.close)
+        before = {name: size for name, size in reader.sizes().items() if name not in logs}
+        if generation > 1:
+            _link(logs, reader, before, clock)
+        reader.close()
         opened.pop_all()
-    return logs
+    return Trails(logs, before)
+
+
+def _link(
+    logs: Mapping[str, Log], reader: LedgerReader, before: Position, clock: Callable[[], datetime]
+) -> None:
+    """Begin each successor with what it goes on from, and sign that before anything follows."""
+    lasts = [ingested(reader.entry(trail, size - 1)) for trail, size in before.items() if size]
+    moment = stamp(clock())
+    if lasts and moment <= max(lasts):
+        moment = stamp(datetime.fromisoformat(max(lasts)) + timedelta(microseconds=1))
+    voice = Voice(clock)
+    for trail, log in logs.items():
+        if log.published:
+            continue
+        if not log.size:
+            line, _ = voice.line(_end_of(predecessor(trail), reader, before))
+            log.append([seal(line, suffix(moment, voice.source))])
+        log.sync()
+        log.publish()
+
+
+def _end_of(trail: str, reader: LedgerReader, before: Position) -> Fields:
+    """The link to a predecessor. Raises TamperedError when its last checkpoint does not fit its entries."""
+    size, note = before.get(trail, 0), reader.checkpoint(trail)
+    signed, _ = Checkpoint.from_note(note)
+    if signed.size > size or reader.root(trail, signed.size) != signed.root:
+        raise TamperedError("its entries are not the ones that its last checkpoint signed", trail=trail)
+    return successor_event(trail, size, reader.root(trail, size), note)
 
 
 class Submission(msgspec.Struct):
@@ -87,9 +159,14 @@ class Pipeline:
         publish: Callable[[Batch], None],
         free_space: Callable[[], str],
         seen_path: Path,
+        before: Position | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._logs = dict(logs)
+        self._trail_of = {
+            kind: trail for kind, base in TRAIL_OF.items() for trail in logs if base_of(trail) == base
+        }
+        self._before = dict(before or {})  # trails of earlier generations, which end where they are
         self._seen = seen
         self._rejects = rejects
         self._settings = settings
@@ -154,8 +231,12 @@ class Pipeline:
         """Numbers of a finished emitter that never arrived, as half-open ranges."""
         return self._seen.gaps(source, emitter)
 
+    def trail(self, base: str) -> str:
+        """The trail that entries of a base go to now: `audit`, or the latest of its successors."""
+        return next(trail for trail in self._logs if base_of(trail) == base)
+
     def published(self, trail: str) -> int:
-        """How many entries of a trail its latest checkpoint covers."""
+        """How many entries of a trail that is written its latest checkpoint covers."""
         return self._logs[trail].published
 
     def seal_pending(self) -> int:
@@ -163,8 +244,8 @@ class Pipeline:
         return sum(log.seal_pending() for log in self._logs.values())
 
     def heads(self) -> Position:
-        """Entries appended to each trail."""
-        return {trail: log.size for trail, log in self._logs.items()}
+        """Entries in each trail, those of earlier generations among them."""
+        return {**self._before, **{trail: log.size for trail, log in self._logs.items()}}
 
     def stop(self) -> None:
         """Refuse new lines, commit what is queued, sign, and end. Safe to call twice."""
@@ -256,7 +337,7 @@ class Pipeline:
             emitter, seq = fields["sealtrail.emitter"], fields["sealtrail.seq"]
             verdict = judge(source, emitter, seq, line)
             if verdict == "new":
-                trail = TRAIL_OF[kind_of(fields)]
+                trail = self._trail_of[kind_of(fields)]
                 entries = fresh[trail]
                 known = {**fields, "event.ingested": moment, "sealtrail.source": source}
                 entries.append(Entry(trail, start[trail] + len(entries), seal(line, ending), known))

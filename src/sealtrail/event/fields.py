@@ -116,6 +116,7 @@ _TABLE: Final = (
     Field("sealtrail.head.trail", "keyword", "another trail, whose head this entry records"),
     Field("sealtrail.head.size", "long", "entries in the other trail"),
     Field("sealtrail.head.root", "keyword", "base64 root hash of the other trail at that size"),
+    Field("sealtrail.head.note", "text", "signed note of the trail this one goes on from, after a restore"),
     Field("sealtrail.range.trail", "keyword", "trail a gap, prune or hold speaks of"),
     Field("sealtrail.range.emitter", "keyword", "emitter a gap speaks of"),
     Field("sealtrail.range.first", "long", "first number concerned"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sealtrail.errors import EventError
-from sealtrail.event import TRAILS, Batch, Entry, Position, read
+from sealtrail.event import Batch, Entry, Position, read, trail_order
 from sealtrail.event.entry import ingested
 from sealtrail.follow.protocols import Reader
 
@@ -26,8 +26,7 @@ def open_entry(trail: str, index: int, data: bytes) -> Entry:
 
 def trails_of(*positions: Mapping[str, int]) -> list[str]:
     """Trails in commit order: the ones we know first, foreign ones by name."""
-    names = {name for position in positions for name in position}
-    return [t for t in TRAILS if t in names] + sorted(names.difference(TRAILS))
+    return sorted({name for position in positions for name in position}, key=trail_order)
 
 
 def complete(position: Mapping[str, int], heads: Mapping[str, int], first: Mapping[str, int]) -> Position:

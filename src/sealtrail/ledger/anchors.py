@@ -98,9 +98,11 @@ class Anchors:
                 report.problem(None, f"{name} and this log do not have one key: {error.what}")
                 return
         if size > report.size:
-            report.problem(
-                report.size, f"cut off: {name} was signed, the last checkpoint here covers {report.size:,}"
-            )
+            what = f"cut off: {name} was signed, the last checkpoint here covers {report.size:,}"
+            if report.followed_by:
+                # Who cuts a trail can restore it afterwards: a successor explains nothing.
+                what += f"; {report.followed_by} went on from here, without what the original wrote later"
+            report.problem(report.size, what)
             return
         root = root_at(size)
         if root is None:

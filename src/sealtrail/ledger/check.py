@@ -15,7 +15,17 @@ import msgspec
 
 from sealtrail.errors import LedgerError
 from sealtrail.ledger.files import open_reading, read_file
-from sealtrail.ledger.heads import HEAD_BYTES, PRUNE_BYTES, Head, Prune, head_in, prune_in
+from sealtrail.ledger.heads import (
+    HEAD_BYTES,
+    LINK_BYTES,
+    PRUNE_BYTES,
+    Head,
+    Link,
+    Prune,
+    head_in,
+    link_in,
+    prune_in,
+)
 from sealtrail.ledger.layout import (
     FRAME_ENTRIES,
     HEADER_BYTES,
@@ -56,6 +66,7 @@ class Found(msgspec.Struct):
     tail: Peaks = []  # peaks at the end of an active file
     heads: list[Head] = []
     prunes: list[Prune] = []
+    link: Link | None = None  # of the first entry of the trail
     problems: list[tuple[int, str, str]] = []
     torn: int = 0
 
@@ -90,6 +101,8 @@ class _Scan:
         if PRUNE_BYTES in raw:
             prunes = (prune_in(first + at, entry) for at, entry in enumerate(entries))
             self.found.prunes += [prune for prune in prunes if prune is not None]
+        if first == 0 and entries and LINK_BYTES in entries[0]:
+            self.found.link = link_in(0, entries[0])
         return hashes
 
     def extend(self, hashes: Sequence[bytes]) -> None:

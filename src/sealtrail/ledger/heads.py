@@ -1,4 +1,4 @@
-"""The two entries a verifier understands: a head of another trail, and the record of a prune. Pure."""
+"""The entries a verifier understands: heads of other trails, prunes, and what a trail goes on from. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from sealtrail.ledger.note import base64_bytes
 
 HEAD_ACTION: Final = "sealtrail.head"
 PRUNE_ACTION: Final = "sealtrail.prune"
+LINK_ACTION: Final = "sealtrail.successor"
 
 # Few entries pass this look at their bytes; only those are parsed.
 HEAD_BYTES: Final = b'"sealtrail.head"'
 PRUNE_BYTES: Final = b'"sealtrail.prune"'
+LINK_BYTES: Final = b'"sealtrail.successor"'
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
@@ -39,11 +41,38 @@ class Prune(msgspec.Struct, frozen=True, gc=False):
     end: int
 
 
+class Link(msgspec.Struct, frozen=True, gc=False):
+    """Entry `index` of a successor says: it goes on where `trail` had this size and root.
+
+    `note` is the last statement `trail` signed itself, as the successor found it.
+    """
+
+    index: int
+    trail: str
+    size: int
+    root: bytes
+    note: bytes
+
+
 def head_in(index: int, entry: bytes) -> Head | None:
     """The head an entry records. None for all other entries."""
     fields = _system(entry, HEAD_BYTES, HEAD_ACTION)
-    if fields is None:
+    state = _state(fields) if fields is not None else None
+    return Head(index, ingested(entry), *state) if state is not None else None
+
+
+def link_in(index: int, entry: bytes) -> Link | None:
+    """What a successor goes on from, if the entry says so. None for all other entries."""
+    fields = _system(entry, LINK_BYTES, LINK_ACTION)
+    state = _state(fields) if fields is not None else None
+    if fields is None or state is None:
         return None
+    note = fields.get("sealtrail.head.note")
+    return Link(index, *state, note.encode()) if isinstance(note, str) else None
+
+
+def _state(fields: Fields) -> tuple[str, int, bytes] | None:
+    """Trail, size and root that an entry speaks of; None where it does not say them."""
     trail, size = fields.get("sealtrail.head.trail"), fields.get("sealtrail.head.size")
     try:
         root = base64_bytes(str(fields.get("sealtrail.head.root")))
@@ -51,7 +80,7 @@ def head_in(index: int, entry: bytes) -> Head | None:
         return None
     if not isinstance(trail, str) or type(size) is not int or size < 0 or len(root) != HASH_BYTES:
         return None
-    return Head(index, ingested(entry), trail, size, root)
+    return trail, size, root
 
 
 def prune_in(index: int, entry: bytes) -> Prune | None:

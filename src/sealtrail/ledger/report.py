@@ -47,6 +47,8 @@ class TrailReport(msgspec.Struct):
     checkpoints: int = 0  # signed statements in the history
     key_source: Literal["given", "folder", "none"] = "none"
     anchored_to: int = 0  # entries that something outside the folder vouches for
+    follows: str = ""  # the trail it goes on from, after a restore
+    followed_by: str = ""  # the trail that goes on from it
     proved: int | None = None  # the one entry a proof is about
     problems: list[Problem] = []
     notes: list[str] = []

@@ -12,7 +12,8 @@
      is still in its history.
  (4) The last entry under a checkpoint is the head of another trail. So every such entry demands a checkpoint
      of its size (a checkpoint that was taken out shows), and what it says of the other trail must be true (a
-     trail that is missing, cut or rewritten shows).
+     trail that is missing, cut or rewritten shows). The first entry of a successor, which a restore opened,
+     does the same for the trail it goes on from, which must have ended there.
  (5) What is missing at the front was pruned, and the audit trail says so in an entry that was signed.
  (6) Anchors. Everything so far can be redone by whoever holds the key. A checkpoint kept elsewhere, or a
      witness's cosignature, cannot: its root must be the root of the entries at its size.
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Final
 
 from sealtrail.errors import SealtrailError, TamperedError, UsageError
+from sealtrail.event import base_of
 from sealtrail.ledger.anchors import Anchors
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import read_file
@@ -46,6 +48,7 @@ from sealtrail.ledger.note import MAX_NOTE_BYTES, VerifyKey, base64_text
 from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.proof import TlogProof, check_inclusion
 from sealtrail.ledger.report import Report, TrailReport, counted
+from sealtrail.ledger.successors import check_links, pass_back
 from sealtrail.ledger.tilescheck import check_tiles
 from sealtrail.ledger.trailcheck import TrailCheck
 from sealtrail.ledger.workers import Workers
@@ -130,11 +133,13 @@ def _check_trails(
             _demand_checkpoints(check, pool)
             _compare_heads(check, checks, reports, alone=alone)
             _explain_pruning(check, checks, alone=alone)
+        check_links(checks, reports, alone=alone)
         # (6)
         for check in checks.values():
             anchors.judge(check.report, check.keys, check.root_at, check.note)
         for check in checks.values():
             _pass_on(check, checks)
+        pass_back(checks)
         return Report([reports[name] for name in sorted(reports)])
     finally:
         for check in checks.values():
@@ -214,8 +219,8 @@ def _explain_pruning(check: TrailCheck, checks: Mapping[str, TrailCheck], *, alo
     gone = max(check.missing, check.floor)
     if not gone:
         return
-    audit = checks.get(_AUDIT)
-    if audit is None:
+    audits = [audit for name, audit in checks.items() if base_of(name) == _AUDIT]
+    if not audits:
         if alone:
             check.report.unchecked(f"entries below {gone:,} are gone; only the audit trail can say why")
         else:
@@ -223,10 +228,14 @@ def _explain_pruning(check: TrailCheck, checks: Mapping[str, TrailCheck], *, alo
                 0, f"entries below {gone:,} are gone, and there is no audit trail to say why"
             )
         return
-    records = [p for p in audit.prunes if p.trail == check.name and p.index < audit.report.size]
-    if any(record.end >= gone for record in records):
-        by = max(records, key=lambda record: record.end)
-        check.report.notes.append(f"entries below {gone:,} were pruned, as {_AUDIT}/{by.index} records")
+    records = [
+        (record.end, f"{audit.name}/{record.index}")
+        for audit in audits
+        for record in audit.prunes
+        if record.trail == check.name and record.index < audit.report.size
+    ]
+    if any(end >= gone for end, _ in records):
+        check.report.notes.append(f"entries below {gone:,} were pruned, as {max(records)[1]} records")
     elif check.missing:
         check.report.problem(0, f"entries below {check.missing:,} are gone, and no signed entry says why")
     else:

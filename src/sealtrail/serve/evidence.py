@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.report import Report
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.ledger.verify import verify
+from sealtrail.serve.acting import operator
 from sealtrail.serve.folder import Folder
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9-]{0,31})/(\d{1,16})", re.ASCII)
@@ -106,5 +106,5 @@ def export_trail(data: Path, trail: str, target: Path) -> int:
 def _record(folder: Folder, fields: Fields) -> None:
     """An export is an act. Without a server nobody records it: who owns the folder can read it anyway."""
     if folder.writer() is not None:
-        act = {"event.action": EXPORT, "event.type": ["access"], "user.id": getpass.getuser(), **fields}
+        act = {"event.action": EXPORT, "event.type": ["access"], "user.id": operator(), **fields}
         ask(folder.inbox, {"act": "record", "fields": act})

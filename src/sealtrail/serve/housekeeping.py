@@ -10,7 +10,7 @@ from typing import Final
 
 from sealtrail.collect.own import PRUNE
 from sealtrail.collect.pipeline import Pipeline
-from sealtrail.event import read
+from sealtrail.event import base_of, read
 from sealtrail.follow import Hub
 from sealtrail.follow.worker import Worker
 from sealtrail.ledger.layout import VOLUME_ENTRIES
@@ -76,16 +76,20 @@ class Housekeeping(Worker):
         The announcement is an event, and a checkpoint has to cover it before anything is removed: a volume
         that is missing without one is tampering. So what is announced now is dropped at a later look.
         """
-        settings = self._settings
-        for trail, days in (("access", settings.access_days), ("audit", settings.audit_days)):
+        keep = {"access": self._settings.access_days, "audit": self._settings.audit_days}
+        for trail in self._ledger.trails():
+            base = base_of(trail)
+            if base not in keep:
+                continue
+            days = keep[base]
             end = self._expired(trail, now - timedelta(days=days))
             if end > max(self._ledger.first()[trail], self._announced.get(trail, (0, 0))[0]):
-                self._announce(trail, end, days)
+                self._announce(trail, end, base, days)
 
     def drop_announced(self) -> None:
         """Remove volumes whose prune event is signed."""
         for trail, (end, event) in list(self._announced.items()):
-            if self._pipeline.published("audit") > event:
+            if self._pipeline.published(self._pipeline.trail("audit")) > event:
                 # The index first: after a crash in between it names nothing that is gone.
                 self._store.forget(trail, end)
                 prune_volumes(self._trails / trail, end, volume_entries=self._entries)
@@ -103,11 +107,11 @@ class Housekeeping(Worker):
             end += self._entries
         return prunable(self._trails / trail, end, volume_entries=self._entries)
 
-    def _announce(self, trail: str, end: int, days: int) -> None:
+    def _announce(self, trail: str, end: int, base: str, days: int) -> None:
         event = {
             "event.action": PRUNE,
             "event.type": ["deletion"],
-            "event.reason": f"retention of {days} days ([retention] {trail}-days)",
+            "event.reason": f"retention of {days} days ([retention] {base}-days)",
             "sealtrail.range.trail": trail,
             "sealtrail.range.first": self._ledger.first()[trail],
             "sealtrail.range.end": end,

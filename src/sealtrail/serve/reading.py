@@ -90,7 +90,7 @@ class Reading:
         while (batch := next_batch(self.ledger, position, heads)).entries:
             for entry in batch.entries:
                 row = _shown(entry.trail, entry.index, entry.fields, entry.data)
-                if matches(row.fields):
+                if matches(entry.fields, entry.trail, entry.index):
                     rows.append(row)
             position = dict(batch.end)
         return rows, position

@@ -87,9 +87,8 @@ class Collector:
         folder.create()
         self.settings: Settings = load(folder.root)
         self._stack.enter_context(WriterLock(folder))
-        self.logs = open_trails(
-            folder.trails,
-            folder.keys,
+        self.logs, before = open_trails(
+            folder.root,
             origin=self.settings.ledger.origin,
             volume_entries=self._volume_entries,
         )
@@ -113,6 +112,7 @@ class Collector:
             publish=self._publish,
             free_space=lambda: free_space(folder.root, self.settings.disk),
             seen_path=folder.seen,
+            before=before,
         )
         followers: list[Follower] = [self.store]
         self.guard = None

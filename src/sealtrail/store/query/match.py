@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
+from sealtrail.event import base_of
 from sealtrail.event.codec import Fields
 from sealtrail.event.fields import FIELDS
 from sealtrail.store.query import meaning, times, words
@@ -145,6 +146,8 @@ def _test(test: meaning.Test) -> _Check:
             return _of(name, lambda value: _within(read(value), low, high))
         case meaning.Equal(name, wanted):
             return _of(name, lambda value: value == wanted)
+        case meaning.Named(name, base):
+            return _of(name, lambda value: base_of(value) == base)
         case meaning.Alike(name, parts):
             return _of(name, lambda value: words.is_like(value, parts))
         case meaning.Ordered(name, sign, wanted):

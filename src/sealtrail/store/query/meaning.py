@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from sealtrail.errors import QueryError
-from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS
+from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS, TRAILS
 from sealtrail.store.query import times
 from sealtrail.store.query.nodes import Compare, Exists, Is, Like, Operator, Text
 from sealtrail.store.query.words import Pattern, fold, words
@@ -28,6 +28,8 @@ TYPES: Final = {
     **{field.name: field.type for field in ADDRESS_FIELDS},
 }
 """Fields with a column, by type. `json` fields and unknown ones are read by path."""
+
+TRAIL: Final = "sealtrail.trail"
 
 SEARCHED: Final = tuple(
     name for name, type_ in TYPES.items() if name in FIELDS and type_ in ("keyword", "text", "ip", "keywords")
@@ -52,6 +54,13 @@ class Equal(msgspec.Struct, frozen=True):
 
     column: str
     value: str | int | bool
+
+
+class Named(msgspec.Struct, frozen=True):
+    """The column names a trail of this base: the first one, or a successor."""
+
+    column: str
+    base: str
 
 
 class Alike(msgspec.Struct, frozen=True):
@@ -119,7 +128,20 @@ class Loose(msgspec.Struct, frozen=True):
     operator: Operator | None = None
 
 
-Test = Never | Anywhere | Equal | Alike | Within | Inside | Ordered | Phrase | Containing | Present | Loose
+Test = (
+    Never
+    | Anywhere
+    | Equal
+    | Named
+    | Alike
+    | Within
+    | Inside
+    | Ordered
+    | Phrase
+    | Containing
+    | Present
+    | Loose
+)
 
 
 def meaning_of(node: Text | Is | Like | Exists | Compare, now: int | None = None) -> Test:
@@ -136,6 +158,9 @@ def meaning_of(node: Text | Is | Like | Exists | Compare, now: int | None = None
 
 def _keyword(node: Is | Like | Compare, _now: int | None) -> Test:
     if isinstance(node, Is):
+        if node.field == TRAIL and node.value in TRAILS:
+            # Who asks for the audit trail means all of it, also what a restored folder appends to.
+            return Named(node.field, node.value)
         return Equal(node.field, node.value)
     if isinstance(node, Like):
         return Alike(node.field, node.parts)

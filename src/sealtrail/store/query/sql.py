@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection
 from typing import Any, Final
 
+from sealtrail.event.trails import SUFFIX
 from sealtrail.store.query import meaning, words
 from sealtrail.store.query.meaning import SEARCHED, TYPES, candidates
 from sealtrail.store.query.nodes import All, And, Node, Not, Or
@@ -73,6 +74,9 @@ def _test(test: meaning.Test, present: Collection[str] | None, into: list[Any]) 
             if TYPES[column] == "keywords":
                 return f"list_contains({quoted(column)}, ?)"
             return f"{quoted(column)} = ?"
+        case meaning.Named(column, base):
+            into.append(f"{base}({SUFFIX})?")
+            return f"regexp_full_match({quoted(column)}, ?)"
         case meaning.Alike(column, parts):
             if TYPES[column] == "keywords":
                 return f"len(list_filter({quoted(column)}, lambda e: {_like('e', parts, into)})) > 0"
