@@ -11,6 +11,7 @@ import importlib
 import inspect
 import io
 import re
+import tempfile
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ import click
 from sealtrail import settings
 from sealtrail.cli.main import main as command_line
 from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS
+from sealtrail.serve.doors import Doors
+from sealtrail.serve.folder import Folder
+from sealtrail.serve.writing import Collector
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "src"
@@ -185,6 +189,26 @@ def options(command: click.Command, context: click.Context) -> list[tuple[str, s
     return [record for record in records if record is not None and "--help" not in record[0]]
 
 
+def routes() -> str:
+    """Every endpoint with what it needs and takes: from the table of a collector that runs."""
+    with tempfile.TemporaryDirectory() as folder, Collector(Folder(Path(folder) / "data")) as collector:
+        table_of = [route for route in Doors(collector, lambda: False).routes() if route.about]
+    rows = [
+        (f"`{route.method} {re.sub(r':[a-z]+}', '}', route.path)}`", f"`{route.need}`", route.about)
+        for route in table_of
+    ]
+    parts = [table(("endpoint", "needs", "what it does"), rows)]
+    for (endpoint, _, _), route in zip(rows, table_of, strict=True):
+        if route.parameters:
+            parts.append(f"{endpoint}:\n")
+            told = [
+                (f"`{one.name}`", f"`{one.default}`" if one.default else "", one.about)
+                for one in route.parameters
+            ]
+            parts.append(table(("parameter", "default", "meaning"), told))
+    return "\n".join(parts)
+
+
 def prose(text: str) -> str:
     """Help text as Markdown. What click does not wrap (after a backspace) becomes a code block."""
     parts = []
@@ -199,6 +223,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "settings": settings_page,
     "limits": limits,
     "commands": commands,
+    "routes": routes,
 }
 
 

@@ -47,6 +47,7 @@ CODES: dict[str, str] = {
     "query.syntax": "a query cannot be parsed",
     "query.field": "a query names a field in a way its type does not allow",
     "query.time": "a time cannot be understood",
+    "query.parameter": "a parameter of a request is unknown, given twice, or has a value that cannot be",
     "query.too-large": "the answer needs more memory or more periods than a query may have",
     # rules
     "rule.syntax": "a rule file is not valid Sigma",
@@ -61,6 +62,7 @@ CODES: dict[str, str] = {
     "busy.spool": "an act that the application requires to be recorded could not be written to the spool",
     "not-found.trail": "there is no such trail",
     "not-found.entry": "there is no such entry",
+    "not-found.pruned": "the entry was there, and its retention is over",
     "not-found.key": "there is no API key of this id",
     "not-found.file": "a file that was expected is not there",
     # ledger

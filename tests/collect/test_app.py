@@ -305,7 +305,7 @@ def test_a_fault_of_ours_is_told_without_its_insides(shared: Any, monkeypatch: p
     def broken(*_: object) -> None:
         raise RuntimeError(f"at {SECRET}")
 
-    monkeypatch.setattr(shared.served.collector.reading, "search", broken)
+    monkeypatch.setattr(shared.served.collector.reading, "page", broken)
     answer = shared.http.get("/api/v1/search", headers=shared.as_("viewer"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "http.500")
     assert SECRET not in answer.text

@@ -35,6 +35,7 @@ from sealtrail.web.answers import HEADERS, Told, json_answer
         (UsageError("usage.argument", "x"), 400),
         (UsageError("usage.path", "x"), 500),
         (NotFoundError("not-found.trail", "x"), 404),
+        (NotFoundError("not-found.pruned", "x"), 410),
         (LedgerError("ledger.io", "x"), 503),
         (TamperedError("x"), 503),
         (RuleError("rule.syntax", "x"), 500),

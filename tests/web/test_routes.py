@@ -44,7 +44,7 @@ def ask(tmp_path: Path):
 
     def asked(method, path, role=None, accept="*/*", page=None):
         async def once() -> httpx.Response:
-            app = application(ROUTES, Doorkeeper(keys), page)
+            app = application(ROUTES, Doorkeeper(keys), page=page)
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
                 headers = {"Accept": accept} | ({"X-Api-Key": texts[role]} if role else {})

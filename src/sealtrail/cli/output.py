@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import click
 import msgspec
 
-# Everything a terminal might obey or a person might misread: C0, DEL, C1, bidi controls, separators.
-_CONTROL: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
+from sealtrail.web.cells import csv_line, csv_row, safe
 
-
-def safe(value: Any, width: int = 0) -> str:
-    """Text of a value with every control character shown as an escape; cut to `width` if given."""
-    text = value if isinstance(value, str) else to_json(value)
-    text = _CONTROL.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
-    return text if not width or len(text) <= width else text[: width - 1] + "…"
+__all__ = ["advise", "counted", "print_csv", "print_json", "print_table", "safe", "to_json"]
 
 
 def counted(number: int, noun: str) -> str:
@@ -64,16 +54,6 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Se
 
 def print_csv(head: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Comma-separated values. A cell that a spreadsheet would run as a formula is made text."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(head)
+    sys.stdout.write(csv_line(head))
     for row in rows:
-        writer.writerow([_cell(row.get(name)) for name in head])
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    text = safe(value)
-    return "'" + text if text.startswith(("=", "+", "-", "@")) else text
+        sys.stdout.write(csv_row(head, row))

@@ -12,24 +12,12 @@ import click
 
 from sealtrail.cli import options
 from sealtrail.cli.output import advise, counted, print_csv, print_json, print_table, safe, to_json
+from sealtrail.web.cells import COLUMNS
 
 if TYPE_CHECKING:
     from sealtrail.event import Fields
     from sealtrail.serve.reading import Reading, Row
 
-# What a row of a table shows, and the columns of CSV before any other field.
-_COLUMNS: Final = (
-    "@timestamp",
-    "sealtrail.trail",
-    "sealtrail.index",
-    "event.action",
-    "event.outcome",
-    "user.id",
-    "client.ip",
-    "http.request.method",
-    "url.path",
-    "http.response.status_code",
-)
 _REQUEST: Final = ("http.request.method", "url.path", "http.response.status_code")
 _DETAIL: Final = ("message", "event.reason", "error.type", "sealtrail.head.trail")
 _TARGET: Final = ("sealtrail.target.type", "sealtrail.target.id", "sealtrail.target.name")
@@ -153,8 +141,8 @@ def _print(rows: list[Row], form: str) -> None:
     if form == "json":
         print_json([row.fields for row in rows])
     elif form == "csv":
-        others = sorted({name for row in rows for name in row.fields}.difference(_COLUMNS))
-        print_csv([*_COLUMNS, *others], [row.fields for row in rows])
+        others = sorted({name for row in rows for name in row.fields}.difference(COLUMNS))
+        print_csv([*COLUMNS, *others], [row.fields for row in rows])
     elif form == "table":
         heads = ["time", "address", "action", "outcome", "user", "client", "request", "detail"]
         print_table(heads, [_cells(row) for row in rows])

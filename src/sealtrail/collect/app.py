@@ -22,6 +22,7 @@ from sealtrail.errors import EventError
 from sealtrail.event import Receipt
 from sealtrail.settings import IntakeSettings
 from sealtrail.web.answers import json_answer
+from sealtrail.web.bodies import bounded
 from sealtrail.web.caller import Caller
 from sealtrail.web.routes import Route
 
@@ -35,36 +36,18 @@ class Door:
         self._settings = settings
 
     def routes(self) -> list[Route]:
-        return [Route("POST", "/api/v1/events", "send", self.events)]
+        about = "Takes events; answers when they are on disk."
+        return [Route("POST", "/api/v1/events", "send", self.events, about=about)]
 
     async def events(self, request: Request, caller: Caller) -> Response:
         """POST /api/v1/events: answered when what was accepted is on disk."""
-        body = await self._body(request)
+        body = await bounded(request, self._settings.body_bytes)
         intake = await run_in_threadpool(self._read, request, body, caller)
         receipt = Receipt(0, 0, 0, ())
         if intake.accepted:
             receipt = await asyncio.wrap_future(self._pipeline.submit(caller.source, intake.lines()))
         status = 422 if intake.rejected and not intake.accepted else 200
         return json_answer(_answer(receipt, intake), status)
-
-    async def _body(self, request: Request) -> bytes:
-        """The body as sent, refused as soon as it is known to be too large."""
-        limit = self._settings.body_bytes
-        declared = request.headers.get("content-length", "")
-        parts: list[bytes] = []
-        size = int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 16 else 0
-        if size <= limit:
-            size = 0
-            async for part in request.stream():
-                size += len(part)
-                if size > limit:
-                    break
-                parts.append(part)
-        if size > limit:
-            raise EventError(
-                "body.too-large", f"the body has more than {limit:,} bytes", hint="Send smaller batches."
-            )
-        return b"".join(parts)
 
     def _read(self, request: Request, body: bytes, caller: Caller) -> Intake:
         """Check every line, and put what is refused into quarantine before the producer is told of it."""

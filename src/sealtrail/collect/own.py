@@ -25,6 +25,7 @@ GAP: Final = "sealtrail.gap"
 PRUNE: Final = "sealtrail.prune"
 EXPORT: Final = "sealtrail.export"
 CUT: Final = "sealtrail.cut"
+READ: Final = "sealtrail.read"
 
 
 def head_event(trail: str, size: int, root: bytes) -> Fields:

@@ -208,7 +208,7 @@ class TrailReader:
 
     def _unpacked(self, volume: int, index: int) -> bytes:
         if index < self.first:
-            raise NotFoundError("not-found.entry", f"{self.name}/{index} was pruned; kept from {self.first}")
+            raise self._pruned(index)
         try:
             file = self._volumes.get(volume)
             if file is None:
@@ -220,10 +220,15 @@ class TrailReader:
         except FileNotFoundError:
             self.refresh()
             if index < self.first:
-                raise NotFoundError(
-                    "not-found.entry", f"{self.name}/{index} was pruned; kept from {self.first}"
-                ) from None
+                raise self._pruned(index) from None
             raise TamperedError(f"{volume_name(volume)} is missing", trail=self.name, index=index) from None
+
+    def _pruned(self, index: int) -> NotFoundError:
+        return NotFoundError(
+            "not-found.pruned",
+            f"{self.name}/{index} was pruned; kept from {self.first}",
+            hint=f"Search for `event.action:sealtrail.prune and sealtrail.range.trail:{self.name}`.",
+        )
 
     # --- hashes
 

@@ -6,20 +6,32 @@ from the ledger's tail into memory, so an answer is complete up to the last comm
 
 from __future__ import annotations
 
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 
-from sealtrail.errors import NotFoundError
+from sealtrail.errors import NotFoundError, QueryError
 from sealtrail.event import Fields, Position
 from sealtrail.follow import next_batch, open_entry
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.folder import Folder
+from sealtrail.store.base import Place
 from sealtrail.store.columnar import ColumnarStore
 from sealtrail.store.query import Node, parse, predicate
 from sealtrail.store.query.times import duration, instant, micros
+
+MAX_PAGE_BYTES: Final = 32 * 1024 * 1024  # of the entries of one answer: held in memory twice
+MAX_CURSOR: Final = 200  # characters; ours have less than 100
+MAX_BARS: Final = 80  # of a histogram that chooses its periods: what a screen shows side by side
+STEPS: Final = (
+    "1s", "5s", "10s", "30s", "1m", "5m", "10m", "30m", "1h", "3h", "12h", "1d", "7d", "30d", "365d",
+)  # fmt: skip
+
+_CURSOR: Final = re.compile(r"(-?\d{1,19})\.(-?\d{1,19})\.([a-z][a-z0-9-]{0,31})\.(\d{1,16})", re.ASCII)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -65,6 +77,30 @@ class Reading:
         hits = self._store.search(node, since=start, until=end, limit=limit)
         return [row for hit in hits if (row := self._row(hit.trail, hit.index)) is not None]
 
+    def page(
+        self, query: str, since: str = "", until: str = "", limit: int = 100, cursor: str = ""
+    ) -> tuple[list[Row], str]:
+        """As `search`, and a cursor that goes on after them; empty where there are no more.
+
+        The cursor keeps the present of the first page: `2h` ago stays where it was, and what came since does
+        not push rows from one page into the next. An answer ends early where it grows too large.
+        """
+        now, after = _from_cursor(cursor) if cursor else (_now(), None)
+        node, start, end = _asked(query, since, until, now)
+        hits = self._store.search(node, since=start, until=end, limit=limit, after=after)
+        rows, size = [], 0
+        more = len(hits) == limit
+        for hit in hits:
+            row = self._row(hit.trail, hit.index)
+            if row is not None:
+                rows.append(row)
+                size += len(row.data)
+            after = hit.place
+            if size > MAX_PAGE_BYTES:
+                more = more or hit is not hits[-1]
+                break
+        return rows, _to_cursor(now, after) if more and after is not None else ""
+
     def count(self, query: str, since: str = "", until: str = "") -> int:
         """How many entries match. Raises QueryError."""
         node, start, end = _asked(query, since, until)
@@ -81,6 +117,19 @@ class Reading:
         """(start in microseconds of the epoch, entries) of each period that has any. Raises QueryError."""
         node, start, end = _asked(query, since, until)
         return self._store.histogram(node, duration(every), since=start, until=end)
+
+    def step(self, query: str, since: str = "", until: str = "") -> str:
+        """A length of period that makes some dozens of bars of what matches."""
+        node, start, end = _asked(query, since, until)
+        edges = [
+            hit.time_us
+            for newest_first in (False, True)
+            for hit in self._store.search(node, since=start, until=end, limit=1, newest_first=newest_first)
+        ]
+        # Where a period is asked for, its length counts, not what was found in it.
+        first = start if start is not None else min(edges, default=0)
+        last = end if end is not None else _now() if start is not None else max(edges, default=0)
+        return next((text for text in STEPS if (last - first) / duration(text) <= MAX_BARS), STEPS[-1])
 
     def after(self, position: Position, query: str) -> tuple[list[Row], Position]:
         """Entries that match and were sealed after `position`, in commit order, and where to go on from."""
@@ -126,11 +175,31 @@ def _shown(trail: str, index: int, fields: Fields, data: bytes) -> Row:
     return Row(trail, index, {**fields, "sealtrail.trail": trail, "sealtrail.index": index}, data)
 
 
-def _asked(query: str, since: str, until: str) -> tuple[Node, int | None, int | None]:
-    now = _now()
+def _asked(query: str, since: str, until: str, now: int | None = None) -> tuple[Node, int | None, int | None]:
+    now = _now() if now is None else now
     start = instant(since, now) if since else None
     end = instant(until, now) if until else None
     return parse(query, now), start, end
+
+
+def _to_cursor(now: int, after: Place) -> str:
+    """The present of the first page, and where the last one ended."""
+    text = f"{now}.{after.time_us}.{after.trail}.{after.index}"
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _from_cursor(cursor: str) -> tuple[int, Place]:
+    """The inverse. Raises QueryError."""
+    try:
+        text = urlsafe_b64decode(cursor[:MAX_CURSOR] + "=" * (-len(cursor) % 4)).decode("ascii")
+    except ValueError:
+        text = ""
+    match = _CURSOR.fullmatch(text)
+    if match is None:
+        raise QueryError(
+            "query.parameter", "this is not a cursor of an earlier answer", hint="Begin without one."
+        )
+    return int(match[1]), Place(int(match[2]), match[3], int(match[4]))
 
 
 def _now() -> int:

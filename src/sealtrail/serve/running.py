@@ -8,20 +8,15 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import uvicorn
 from starlette.applications import Starlette
 
-from sealtrail.accounts.keys import Keys
-from sealtrail.collect.app import Door
 from sealtrail.errors import UsageError
+from sealtrail.serve.doors import Doors
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.writing import Collector
-from sealtrail.web.caller import Doorkeeper
-from sealtrail.web.health import health_routes
-from sealtrail.web.routes import Route, application
-from sealtrail.web.search import search_routes
 
 GRACE_SECONDS: Final = 10  # for requests under way when the server stops
 BACKLOG: Final = 1024  # connections that wait while the collector starts
@@ -77,15 +72,12 @@ class Served:
         self.collector.__exit__(kind, value, trace)
         self._socket.close()
 
-    def routes(self) -> list[Route]:
-        """The tables of all doors over the running collector, one after another."""
-        collector = self.collector
-        door = Door(collector.pipeline, collector.rejects, collector.settings.intake)
-        return [*door.routes(), *search_routes(self._search), *health_routes(collector.health)]
-
     def app(self) -> Starlette:
         """The ASGI application over the running collector."""
-        return application(self.routes(), Doorkeeper(Keys(self.collector.folder.keys)))
+        return Doors(self.collector, self._stopping).app()
+
+    def _stopping(self) -> bool:
+        return self._server is not None and self._server.should_exit
 
     def run(self) -> bool:
         """Serve until SIGINT or SIGTERM. False when it ended because the ledger could not be written."""
@@ -126,9 +118,6 @@ class Served:
         while not server.should_exit:
             if self.collector.pipeline.failed.wait(WATCH_SECONDS):
                 server.should_exit = True
-
-    def _search(self, query: str, since: str, until: str, limit: int) -> list[dict[str, Any]]:
-        return [row.fields for row in self.collector.reading.search(query, since, until, limit)]
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -32,6 +32,7 @@ from sealtrail.serve.folder import Folder, WriterLock, free_space
 from sealtrail.serve.guarding import Guard
 from sealtrail.serve.housekeeping import Housekeeping
 from sealtrail.serve.reading import Reading
+from sealtrail.serve.reads import Reads
 from sealtrail.settings import Settings, load
 from sealtrail.store.columnar import ColumnarStore
 
@@ -141,6 +142,7 @@ class Collector:
             volume_entries=self._volume_entries,
         )
         self.inbox = Inbox(folder.inbox, self._carry_out)
+        self.reads = Reads(self.pipeline.record)
 
     def _publish(self, batch: Batch) -> None:
         self.hub.publish(batch)
@@ -160,7 +162,7 @@ class Collector:
         self._stack.callback(self._report_stop)
         # Alerts that are still to come have to be written while the writer takes them.
         self._stack.callback(self.hub.wait, DRAIN_SECONDS)
-        parts: list[Worker] = [self.housekeeping, self.inbox, *self.spools]
+        parts: list[Worker] = [self.housekeeping, self.inbox, self.reads, *self.spools]
         if self.guard is not None:
             parts.insert(1, self.guard)
         for part in parts:

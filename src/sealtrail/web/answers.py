@@ -69,7 +69,7 @@ class Told(msgspec.Struct, frozen=True):
             case UsageError():
                 status = 400 if error.code == "usage.argument" else 500
             case NotFoundError():
-                status = 404
+                status = 410 if error.code == "not-found.pruned" else 404
             case LedgerError():
                 status = 503
                 headers["Retry-After"] = "30"

@@ -36,6 +36,11 @@ class Caller(msgspec.Struct, frozen=True):
         return f"{self.came}:{self.name}"
 
     @property
+    def signature(self) -> str:
+        """How an act is signed: a person by name, a key as `key:ID`."""
+        return self.name if self.came == "session" else self.source
+
+    @property
     def rights(self) -> frozenset[Right]:
         return ROLES.get(self.role, frozenset())
 

@@ -27,4 +27,9 @@ def health_routes(health: Health) -> list[Route]:
         said = await run_in_threadpool(health)
         return json_answer(said, 200 if said["ready"] else 503)
 
-    return [Route("GET", "/healthz", "public", healthz), Route("GET", "/readyz", "read", readyz)]
+    return [
+        Route("GET", "/healthz", "public", healthz, about="The process answers."),
+        Route(
+            "GET", "/readyz", "read", readyz, about="Whether events are accepted, and how far followers lag."
+        ),
+    ]

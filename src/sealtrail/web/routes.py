@@ -18,6 +18,7 @@ from starlette.routing import Route as StarletteRoute
 from sealtrail.errors import SealtrailError
 from sealtrail.web.answers import Told
 from sealtrail.web.caller import Caller, Doorkeeper, Need
+from sealtrail.web.parameters import Parameter, read
 
 Handler = Callable[[Request, Caller], Awaitable[Response]]
 
@@ -34,9 +35,20 @@ class Route(msgspec.Struct, frozen=True):
     path: str
     need: Need
     handle: Handler
+    about: str = ""  # one sentence for the reference and OpenAPI; empty for pages, which are no API
+    parameters: tuple[Parameter, ...] = ()
+    takes: type | None = None  # shape of a JSON body
+    gives: str = "application/json"
+    reads: bool = False  # whether it gives out what was recorded: then the reading is recorded too
 
 
-def application(routes: Sequence[Route], keeper: Doorkeeper, page: Page | None = None) -> Starlette:
+Noted = Callable[[Request, Caller, Route], Awaitable[None]]
+"""Records that somebody reads. Called before the answer goes out."""
+
+
+def application(
+    routes: Sequence[Route], keeper: Doorkeeper, *, page: Page | None = None, noted: Noted | None = None
+) -> Starlette:
     """The ASGI application of a table; the first path that matches is taken.
 
     ValueError where two routes have the same method and path.
@@ -54,18 +66,24 @@ def application(routes: Sequence[Route], keeper: Doorkeeper, page: Page | None =
 
     handlers = {status: _plain(status, page) for status in PLAIN}
     return Starlette(
-        routes=[_mounted(path, methods, keeper) for path, methods in by_path.items()],
+        routes=[_mounted(path, methods, keeper, noted) for path, methods in by_path.items()],
         exception_handlers={SealtrailError: told, **handlers},
     )
 
 
-def _mounted(path: str, methods: dict[str, Route], keeper: Doorkeeper) -> StarletteRoute:
+def _mounted(path: str, methods: dict[str, Route], keeper: Doorkeeper, noted: Noted | None) -> StarletteRoute:
     """One Starlette route for all methods of a path, so that a wrong one is told every one that is right."""
 
     async def endpoint(request: Request) -> Response:
         # Starlette answers HEAD wherever GET is.
         route = methods["GET" if request.method == "HEAD" and "HEAD" not in methods else request.method]
-        return await route.handle(request, keeper.admit(request, route.need))
+        caller = keeper.admit(request, route.need)
+        if route.parameters:
+            request.state.given = read(request, route.parameters)
+        answer = await route.handle(request, caller)
+        if route.reads and noted is not None and answer.status_code < 400:
+            await noted(request, caller, route)
+        return answer
 
     return StarletteRoute(path, endpoint, methods=list(methods))
 

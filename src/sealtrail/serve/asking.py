@@ -1,0 +1,142 @@
+"""The running collector, as doors ask it: `web.protocols` over the index, the ledger and the desk."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from sealtrail.errors import NotFoundError, UsageError
+from sealtrail.event import Fields
+from sealtrail.event.entry import ingested
+from sealtrail.ledger.checkpoint import Checkpoint
+from sealtrail.ledger.merkle import leaf_hash
+from sealtrail.ledger.sign import read_vkey
+from sealtrail.respond.table import Active
+from sealtrail.serve.folder import Folder
+from sealtrail.serve.guarding import Guard
+from sealtrail.serve.reading import Reading
+from sealtrail.store.query.times import SECOND, duration, stamp
+from sealtrail.web.protocols import Asked, Facet, Listed, Sealed
+
+FACET_SECONDS: Final = 2.0  # for all facets of one answer: what comes later is left out, and said to be
+
+
+class Finding:
+    """A `web.protocols.Finder`."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def page(self, asked: Asked, limit: int, cursor: str = "") -> Listed:
+        rows, after = self._reading.page(asked.query, asked.since, asked.until, limit, cursor)
+        return Listed([row.fields for row in rows], after)
+
+    def count(self, asked: Asked) -> int:
+        return self._reading.count(asked.query, asked.since, asked.until)
+
+    def count_by(self, asked: Asked, field: str, limit: int) -> list[tuple[Any, int]]:
+        return self._reading.count_by(asked.query, field, asked.since, asked.until, limit)
+
+    def periods(self, asked: Asked, every: str = "") -> tuple[str, list[tuple[str, int]]]:
+        every = every or self._reading.step(asked.query, asked.since, asked.until)
+        found = self._reading.histogram(asked.query, every, asked.since, asked.until)
+        return every, [(stamp(start), events) for start, events in found]
+
+    def facets(self, asked: Asked, fields: Sequence[str], limit: int) -> list[Facet]:
+        end = time.monotonic() + FACET_SECONDS
+        return [
+            Facet(field, [], late=True)
+            if time.monotonic() > end
+            else Facet(field, self.count_by(asked, field, limit))
+            for field in fields
+        ]
+
+
+class Vouching:
+    """A `web.protocols.Evidence`."""
+
+    def __init__(self, folder: Folder, reading: Reading) -> None:
+        self._folder = folder
+        self._reading = reading
+        self._ledger = reading.ledger
+
+    def entry(self, trail: str, index: int) -> Sealed:
+        row = self._reading.entry(trail, index)
+        return Sealed(row.fields, row.data, leaf_hash(row.data))
+
+    def proof(self, trail: str, index: int) -> str:
+        return self._ledger.prove(trail, index)
+
+    def heads(self) -> list[dict[str, Any]]:
+        sizes, first = self._ledger.sizes(), self._ledger.first()
+        return [self._head(trail, first.get(trail, 0), size) for trail, size in sizes.items()]
+
+    def rows(self, asked: Asked) -> Iterator[tuple[Fields, bytes]]:
+        for row in self._reading.every(asked.query, asked.since, asked.until):
+            yield row.fields, row.data
+
+    def _head(self, trail: str, first: int, size: int) -> dict[str, Any]:
+        note = self._ledger.checkpoint(trail)
+        checkpoint, _ = Checkpoint.from_note(note)
+        return {
+            "trail": trail,
+            "origin": checkpoint.origin,
+            "first": first,
+            "size": size,
+            "signed": checkpoint.size,
+            "signed_at": self._sealed_at(trail, checkpoint.size - 1),
+            "root": b64encode(checkpoint.root).decode(),
+            "checkpoint": note.decode(),
+            "key": read_vkey(self._folder.keys / f"{trail}.vkey").text,
+        }
+
+    def _sealed_at(self, trail: str, index: int) -> str:
+        """When an entry was sealed. A checkpoint holds no time: its last entry was written for it."""
+        try:
+            return ingested(self._ledger.entry(trail, index)) if index >= 0 else ""
+        except NotFoundError:
+            return ""
+
+
+class Responding:
+    """A `web.protocols.Blocker`."""
+
+    def __init__(self, guard: Guard | None) -> None:
+        self._guard = guard
+
+    def blocks(self) -> list[dict[str, Any]]:
+        return [_shown(one) for one in self._guard.desk.blocks()] if self._guard is not None else []
+
+    def block(self, address: str, duration: str, *, reason: str, by: str) -> dict[str, Any]:
+        return _shown(self._desk().desk.block(address, _seconds(duration), reason=_why(reason), by=by))
+
+    def unblock(self, address: str, *, reason: str, by: str) -> bool:
+        return self._desk().desk.unblock(address, reason=_why(reason), by=by)
+
+    def _desk(self) -> Guard:
+        if self._guard is None:
+            raise UsageError("usage.argument", "this collector runs without response")
+        return self._guard
+
+
+def _seconds(text: str) -> float:
+    return duration(text) / SECOND
+
+
+def _why(reason: str) -> str:
+    if not reason.strip():
+        raise UsageError("usage.argument", "an act needs a reason, which is recorded with it")
+    return reason
+
+
+def _shown(block: Active) -> dict[str, Any]:
+    """A block as it is told, its times as RFC 3339."""
+    told = dict(msgspec.to_builtins(block))
+    for name in ("since", "until"):
+        told[name] = datetime.fromtimestamp(told[name], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return told

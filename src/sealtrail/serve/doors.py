@@ -1,0 +1,81 @@
+"""The doors of a running collector: their tables, who may come in, and what is recorded about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+from sealtrail.accounts.keys import Keys
+from sealtrail.collect.app import Door
+from sealtrail.collect.own import EXPORT
+from sealtrail.event import Fields
+from sealtrail.serve import reads
+from sealtrail.serve.asking import Finding, Responding, Vouching
+from sealtrail.serve.writing import Collector
+from sealtrail.web.blocks import Blocking
+from sealtrail.web.caller import Caller, Doorkeeper
+from sealtrail.web.evidence import Proving
+from sealtrail.web.export import Exporting
+from sealtrail.web.health import health_routes
+from sealtrail.web.protocols import Asked
+from sealtrail.web.routes import Route, application
+from sealtrail.web.search import Looking
+from sealtrail.web.threads import Threads
+
+
+class Doors:
+    """Everything that listens, over one collector. `stopping` says that the server is about to end."""
+
+    def __init__(self, collector: Collector, stopping: Callable[[], bool]) -> None:
+        self._collector = collector
+        self._stopping = stopping
+
+    def routes(self) -> list[Route]:
+        """The tables of all doors, one after another."""
+        collector, threads = self._collector, Threads()
+        evidence = Vouching(collector.folder, collector.reading)
+        return [
+            *Door(collector.pipeline, collector.rejects, collector.settings.intake).routes(),
+            *Looking(Finding(collector.reading), threads).routes(),
+            *Proving(evidence, threads).routes(),
+            *Exporting(evidence, self._exported).routes(),
+            *Blocking(Responding(collector.guard), self._stopping).routes(),
+            *health_routes(collector.health),
+        ]
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        keeper = Doorkeeper(Keys(self._collector.folder.keys))
+        return application(self.routes(), keeper, noted=self._noted)
+
+    async def _noted(self, request: Request, caller: Caller, route: Route) -> None:
+        """Record a reading before its answer goes out."""
+        asked = reads.asked({**request.path_params, **getattr(request.state, "given", {})})
+        reading = reads.Reading(caller.signature, caller.role, route.path, _client(request), asked)
+        future = self._collector.reads.note(reading)
+        if future is not None:
+            await asyncio.wrap_future(future)
+
+    def _exported(self, request: Request, caller: Caller, asked: Asked, count: int | None) -> None:
+        """Record an export: durably before it begins, and how much went out when it has ended."""
+        words = dict(reads.asked({"query": asked.query, "since": asked.since, "until": asked.until}))
+        event: Fields = {
+            "event.action": EXPORT,
+            "event.type": ["access", "start" if count is None else "end"],
+            "user.id": caller.signature,
+            "user.roles": [caller.role],
+            "sealtrail.details": words if count is None else {**words, "count": count},
+        }
+        client = _client(request)
+        if client:
+            event["client.ip"] = client
+        future = self._collector.pipeline.record(event)
+        if count is None:
+            future.result()
+
+
+def _client(request: Request) -> str:
+    return request.client.host if request.client is not None else ""

@@ -1,0 +1,99 @@
+"""What doors ask of the house. `serve` answers; no door knows the ledger or the index.
+
+Times of a question are texts as people write them (`2h`, `today`, RFC 3339); empty means open. Everything
+here may block on a disk: doors call it from a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from sealtrail.event import Fields
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A question: which events, from when, until when (not included)."""
+
+    query: str = "*"
+    since: str = ""
+    until: str = ""
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """Events with their address among the fields, newest first. `cursor` goes on; empty: no more."""
+
+    events: list[Fields]
+    cursor: str
+
+
+class Facet(msgspec.Struct, frozen=True):
+    """The most frequent values of a field. `late`: there was no time for it, so nothing is said."""
+
+    field: str
+    values: list[tuple[Any, int]]
+    late: bool = False
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """One entry: its fields with its address among them, the exact bytes that are hashed, its leaf hash."""
+
+    fields: Fields
+    data: bytes
+    leaf: bytes
+
+
+class Finder(Protocol):
+    """Answers from the index. Raises QueryError."""
+
+    def page(self, asked: Asked, limit: int, cursor: str = "") -> Listed:
+        """Up to `limit` events, newest first, from the beginning or after a cursor."""
+        ...
+
+    def count(self, asked: Asked) -> int: ...
+
+    def count_by(self, asked: Asked, field: str, limit: int) -> list[tuple[Any, int]]:
+        """(value, events), most frequent first."""
+        ...
+
+    def periods(self, asked: Asked, every: str = "") -> tuple[str, list[tuple[str, int]]]:
+        """The length of a period, chosen where none is given, and (start, events) of each that has any."""
+        ...
+
+    def facets(self, asked: Asked, fields: Sequence[str], limit: int) -> list[Facet]:
+        """Counts of several fields, as far as there is time."""
+        ...
+
+
+class Evidence(Protocol):
+    """Answers from the ledger. Raises NotFoundError, TamperedError."""
+
+    def entry(self, trail: str, index: int) -> Sealed: ...
+
+    def proof(self, trail: str, index: int) -> str:
+        """C2SP tlog-proof text, against the latest checkpoint."""
+        ...
+
+    def heads(self) -> list[dict[str, Any]]:
+        """Each trail: what is in it, and what of it was signed last."""
+        ...
+
+    def rows(self, asked: Asked) -> Iterator[tuple[Fields, bytes]]:
+        """All events that match, oldest first, with their exact bytes. Raises QueryError at the first."""
+        ...
+
+
+class Blocker(Protocol):
+    """The hand on the lever. `by` is recorded. Raises UsageError for what cannot be blocked."""
+
+    def blocks(self) -> list[dict[str, Any]]:
+        """What is refused now, the oldest first; times are RFC 3339."""
+        ...
+
+    def block(self, address: str, duration: str, *, reason: str, by: str) -> dict[str, Any]: ...
+
+    def unblock(self, address: str, *, reason: str, by: str) -> bool:
+        """False where the address was not blocked."""
+        ...
