@@ -51,6 +51,7 @@ CODES: dict[str, str] = {
     "query.too-large": "the answer needs more memory or more periods than a query may have",
     # rules
     "rule.syntax": "a rule file is not valid Sigma",
+    "rule.pack": "a framework's pack names a control, check or version that does not exist",
     "rule.unsupported": "a rule uses a part of Sigma that this engine does not run",
     # doors
     "access.missing": "a request came without a key",
@@ -64,6 +65,7 @@ CODES: dict[str, str] = {
     "not-found.entry": "there is no such entry",
     "not-found.pruned": "the entry was there, and its retention is over",
     "not-found.key": "there is no API key of this id",
+    "not-found.framework": "there is no framework of this name and version",
     "not-found.file": "a file that was expected is not there",
     # ledger
     "ledger.locked": "another process is the writer of this data folder",
