@@ -23,6 +23,7 @@ CODES: dict[str, str] = {
     "usage.path": "a folder or file given on the command line cannot be used",
     "usage.argument": "an argument cannot be understood",
     "usage.extra": "a command needs an optional part of the package that is not installed",
+    "usage.backup": "a file of a backup is not what it was when the backup was made",
     "usage.format": "the data folder was written by a version this one cannot read",
     # events at the door
     "event.not-utf8": "a line is not UTF-8",

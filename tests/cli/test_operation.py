@@ -29,3 +29,37 @@ def test_rebuilding_needs_the_folder_to_itself(run: Run, tmp_path: Path) -> None
         done = run("rebuild", "--data", tmp_path / "data")
     assert done.exit_code == 2
     assert "ledger.locked" in done.stderr
+
+
+def test_a_backup_is_made_and_restored_by_two_commands(run: Run, data: Path, tmp_path: Path) -> None:
+    done = run("backup", tmp_path / "copy", "--data", data)
+    assert done.exit_code == 0, done.stderr
+    assert "access" in done.stdout
+    assert "verified" in done.stderr
+    assert "sha256 of its manifest" in done.stderr
+    done = run("restore", tmp_path / "copy", tmp_path / "restored")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith("intact")
+    assert "goes on in access-2 and audit-2" in done.stderr
+    assert "keys/audit-2.vkey" in done.stderr
+    counted = run("count", "sealtrail.kind:request", "-o", "json", "--data", tmp_path / "restored")
+    assert json.loads(counted.stdout) == [{"count": 4}]
+
+
+def test_backup_and_restore_say_what_they_did_as_json(run: Run, data: Path, tmp_path: Path) -> None:
+    made = json.loads(run("backup", tmp_path / "copy", "--data", data, "--without-keys", "-o", "json").stdout)
+    assert made["keys"] is False
+    assert set(made["trails"]) == {"access", "audit"}
+    assert made["bytes"] > 0 < made["files"]
+    kept = tmp_path / "copy" / "trails" / "audit" / "checkpoint"
+    done = run("restore", tmp_path / "copy", tmp_path / "new", "--checkpoint", kept, "-o", "json")
+    said = json.loads(done.stdout)
+    assert (said["verdict"], said["successors"]) == ("intact", ["access-2", "audit-2"])
+
+
+def test_what_is_there_is_not_overwritten(run: Run, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for arguments in (("backup", tmp_path / "there", "--data", data), ("restore", data, tmp_path / "there")):
+        done = run(*arguments)
+        assert done.exit_code == 2
+        assert "usage.path" in done.stderr

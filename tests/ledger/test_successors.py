@@ -62,7 +62,7 @@ def test_successors_are_intact_and_say_what_they_go_on_from(restored):
     ]
     size = trail(report, "audit").size + 3
     assert (
-        f"audit-2 goes on after its {size:,} entries; audit-2/0 vouches for the last 3, which are under no "
+        f"audit-2 goes on after {size:,} entries of it; audit-2/0 vouches for the last 3, which are under no "
         "checkpoint of its own" in trail(report, "audit").notes
     )
 

@@ -29,6 +29,8 @@ COMMANDS: Final = {
     "unblock": "response:unblock",
     "blocks": "response:blocks",
     "rebuild": "operation:rebuild",
+    "backup": "operation:backup",
+    "restore": "operation:restore",
 }
 
 

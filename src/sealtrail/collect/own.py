@@ -26,6 +26,8 @@ PRUNE: Final = "sealtrail.prune"
 EXPORT: Final = "sealtrail.export"
 CUT: Final = "sealtrail.cut"
 READ: Final = "sealtrail.read"
+BACKUP: Final = "sealtrail.backup"
+RESTORE: Final = "sealtrail.restore"
 
 
 def head_event(trail: str, size: int, root: bytes) -> Fields:

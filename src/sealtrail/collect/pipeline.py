@@ -146,6 +146,12 @@ class Submission(msgspec.Struct):
     future: Future[Receipt]
 
 
+class Mark(msgspec.Struct):
+    """Somebody wants to know how far the trails reach, at a place where all of it is signed."""
+
+    future: Future[Position]
+
+
 class Pipeline:
     """The only writer. `submit` may be called from any thread."""
 
@@ -174,7 +180,7 @@ class Pipeline:
         self._free_space = free_space
         self._seen_path = seen_path
         self._clock = clock
-        self._queue: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Submission | Mark | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._waiting = 0
         self._refusing: SealtrailError | None = None
@@ -220,6 +226,19 @@ class Pipeline:
                 raise BusyError("busy.queue", "the collector is behind; nothing was taken", retry_after=1)
             self._waiting += size
             self._queue.put(Submission(source, lines, size, future))
+        return future
+
+    def mark(self) -> Future[Position]:
+        """Sign everything queued up to now; the future says how far the trails reach then.
+
+        The place is between two commits and at a checkpoint of every trail, so a copy that ends there holds
+        all that was acknowledged before this was called, and no trail in it speaks of what another lacks.
+        """
+        future: Future[Position] = Future()
+        with self._gate:
+            if self._refusing is not None:
+                raise self._refusing
+            self._queue.put(Mark(future))
         return future
 
     def ready(self) -> str:
@@ -271,12 +290,16 @@ class Pipeline:
     def _turn(self) -> bool:
         """One commit, or one quiet moment. False when it is time to end."""
         batch: list[Submission] = []
+        mark: Mark | None = None
         size, last = 0, False
         try:
             item = self._queue.get(timeout=self._patience())
             while True:
                 if item is None:
                     last = True
+                    break
+                if isinstance(item, Mark):
+                    mark = item
                     break
                 # From here on a waiter that goes away can no longer take the submission back.
                 if item.future.set_running_or_notify_cancel():
@@ -289,8 +312,17 @@ class Pipeline:
                 item = self._queue.get_nowait()
         except queue.Empty:
             pass
-        if batch:
-            self._commit(batch, size)
+        try:
+            if batch:
+                self._commit(batch, size)
+            if mark is not None:
+                if self._news:
+                    self._sign()
+                mark.future.set_result(self.heads())
+        except Exception as error:
+            if mark is not None:
+                mark.future.set_exception(error)
+            raise
         if self._news and not last and self._patience() <= 0:
             self._sign()
         return not last

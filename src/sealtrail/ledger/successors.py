@@ -71,7 +71,7 @@ def _hold(check: TrailCheck, link: Link, other: TrailCheck) -> None:
     if what:
         check.report.problem(0, f"what it names as the last checkpoint of {other.name} is not: {what}")
         return
-    note = f"{check.name} goes on after its {link.size:,} entries"
+    note = f"{check.name} goes on after {counted(link.size, 'entry')} of it"
     behind = link.size - other.report.size
     if behind > 0:
         note += f"; {where} vouches for the last {behind:,}, which are under no checkpoint of its own"
