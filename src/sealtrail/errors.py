@@ -67,6 +67,7 @@ CODES: dict[str, str] = {
     "not-found.pruned": "the entry was there, and its retention is over",
     "not-found.key": "there is no API key of this id",
     "not-found.framework": "there is no framework of this name and version",
+    "not-found.alert": "there is no alert of this id",
     "not-found.file": "a file that was expected is not there",
     # ledger
     "ledger.locked": "another process is the writer of this data folder",

@@ -67,6 +67,8 @@ def test_several_conditions_are_alternatives(good: Good) -> None:
         (HEAD + "detection:\n  s: {f: 1}\n  condition: s and t\n", 5, "no selection `t`"),
         (HEAD + "detection:\n  s: {f: 1}\n  t: {f|foo: 1}\n  condition: s\n", 5, "foo"),
         (HEAD + "detection:\n  s: {f: 1}\n  timeframe: 5m\n  condition: s | count() > 5\n", 5, "timeframe"),
+        (HEAD + "detection:\n  no: {f: 1}\n  condition: not no\n", 3, "quote it"),
+        (HEAD + "detection:\n  1: {f: 1}\n  condition: 1\n", 3, "quote it"),
         (HEAD + "id: nonsense\ndetection: {s: {f: 1}, condition: s}\n", 3, "UUID"),
         (HEAD + "level: terrible\ndetection: {s: {f: 1}, condition: s}\n", 3, "level"),
         ("logsource: {product: p}\ndetection: {s: {f: 1}, condition: s}\n", 1, "title"),

@@ -73,6 +73,7 @@ PLANTS = [
     ("pure", "detect.planted", "random"),
     ("pure", "respond.alert", "subprocess"),
     ("pure", "comply.planted", "time"),
+    ("pure", "respond.alerts", "time"),
     ("pure", "ledger.merkle", "socket"),
     ("pure", "ledger.note", "secrets"),
     ("pure", "ledger.checkpoint", "time"),

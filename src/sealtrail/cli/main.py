@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "export": "evidence:export",
     "rules": "rules:rules",
     "key": "keys:key",
+    "alerts": "alerts:alerts",
     "block": "response:block",
     "unblock": "response:unblock",
     "blocks": "response:blocks",

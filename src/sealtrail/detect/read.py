@@ -142,7 +142,10 @@ def _rule(document: Document, head: Head) -> Rule:
             code="rule.unsupported",
             hint="Write a correlation of type event_count.",
         )
-    names = [str(name) for name in detection if name != "condition"]
+    odd = next((name for name in detection if not isinstance(name, str)), None)
+    if odd is not None:  # YAML reads `no:` as false and `1:` as a number
+        raise refusal(document, f"a selection is called `{odd}`, which is no text: quote it", "detection")
+    names = [name for name in detection if name != "condition"]
     # All of them, also those the condition leaves out: a mistake in one is the author's to know.
     trees = {name: selection(document, name) for name in names}
     lines = detection.get("condition")

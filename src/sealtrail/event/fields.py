@@ -109,6 +109,7 @@ _TABLE: Final = (
     Field("sealtrail.alert.count", "long", "events or distinct values when the rule fired"),
     Field("sealtrail.alert.events", "keywords", "addresses TRAIL/INDEX of events that matched, newest last"),
     Field("sealtrail.alert.rise", "time", "time of the first event in the window that fired"),
+    Field("sealtrail.alert.id", "keyword", "alert that an operator's act speaks of"),
     Field("sealtrail.block.address", "ip", "address that is refused"),
     Field("sealtrail.block.until", "time", "when the block ends by itself"),
     Field("sealtrail.block.simulated", "bool", "true when the block was only planned"),

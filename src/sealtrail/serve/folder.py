@@ -36,6 +36,7 @@ class Folder:
         self.seen = self.state / "seen"
         self.lock = self.state / "writer.lock"
         self.files = self.state / "files.json"
+        self.alerts = self.state / "alerts.json"
 
     def cursor(self, name: str) -> Path:
         return self.state / "cursors" / f"{name}.json"

@@ -17,7 +17,9 @@ from sealtrail.errors import SealtrailError, UsageError
 from sealtrail.event import Fields
 from sealtrail.follow import Cursor, Follower, Reader
 from sealtrail.follow.worker import Worker
+from sealtrail.respond.book import Book
 from sealtrail.respond.desk import Desk
+from sealtrail.serve.alerting import Alerting
 from sealtrail.serve.folder import Folder
 from sealtrail.settings import ResponseSettings
 
@@ -48,21 +50,25 @@ class Guard(Worker):
         for refused in self.ruleset.refused:
             _log.error("a rule is not loaded: %s", refused)
         self.desk = Desk(self._record, settings, spools=spools, state=folder.state / "response.json")
+        self.book = Book(folder.alerts)
+        self.alerts = Alerting(self.book, ledger, self.ruleset, pipeline.record)
         self.engine = Engine(self.ruleset, self.desk.take, cursor=Cursor(folder.cursor("detect")))
 
     @property
     def followers(self) -> list[Follower]:
-        return [self.engine, self.desk]
+        return [self.engine, self.desk, self.book]
 
     def prepare(self) -> None:
         """Be where we were before the restart: blocks in force again, windows filled again."""
         self.desk.catch_up(self._ledger)
+        self.book.catch_up(self._ledger)
         self.engine.catch_up(self._ledger)
 
     def save(self) -> None:
         """Keep positions; called when the followers have ended."""
         self.engine.save()
         self.desk.save()
+        self.book.save()
 
     def operate(self, act: Act) -> Act:
         """An operator's request. Raises UsageError for what cannot be done."""
@@ -77,6 +83,16 @@ class Guard(Worker):
                 return {"ended": ended}
             case "blocks":
                 return {"blocks": [_builtins(one) for one in self.desk.blocks()]}
+            case "alerts":
+                return dict(
+                    self.alerts.act(
+                        str(act["verb"]),
+                        [str(one) for one in act["ids"]],
+                        by=str(act["by"]),
+                        reason=str(act["reason"]),
+                        request=str(act["request"]),
+                    )
+                )
             case other:
                 raise UsageError("usage.argument", f"there is no act {other!r}")
 

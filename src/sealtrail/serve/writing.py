@@ -233,7 +233,7 @@ class Collector:
                 return _told(self.pipeline.record({**identity, **act["fields"]}))
             case "mark":
                 return {"position": self.pipeline.mark().result()}
-            case "block" | "unblock" | "blocks":
+            case "block" | "unblock" | "blocks" | "alerts":
                 if self.guard is None:
                     raise UsageError("usage.argument", "this collector runs without response")
                 return self.guard.operate(act)
