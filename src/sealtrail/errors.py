@@ -60,6 +60,7 @@ CODES: dict[str, str] = {
     "access.origin": "a browser's session was used by a page of another site",
     "busy.queue": "the collector's queue is full",
     "busy.disk": "the disk is nearly full, so nothing more is accepted",
+    "busy.readers": "as many tails are open as the collector serves at a time",
     "busy.stopping": "the collector is stopping",
     "busy.spool": "an act that the application requires to be recorded could not be written to the spool",
     "not-found.trail": "there is no such trail",

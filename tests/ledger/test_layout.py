@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sealtrail.errors import LedgerError
 from sealtrail.ledger import layout
-from sealtrail.ledger.layout import SealedLine
+from sealtrail.ledger.layout import SealedLine, tile_of, tile_path
 from sealtrail.ledger.merkle import leaf_hashes
 
 ENTRIES = [b'{"a":1}', b'{"b":2}', b"x" * 65_535]
@@ -123,3 +125,18 @@ def test_every_name_the_ledger_writes_is_its_own():
     ]
     assert all(layout.is_ledger_name(name) for name in names)
     assert not layout.is_ledger_name("notes.txt")
+
+
+@given(st.none() | st.integers(0, 63), st.integers(0, 10**12), st.integers(1, 256))
+def test_a_path_of_a_tile_reads_back_as_what_it_was_made_of(level, number, width):
+    assert tile_of(tile_path(level, number, width)) == (level, number, width)
+
+
+@given(st.text("tile/entries0123456789xp.", max_size=30).map(lambda text: f"tile/0/{text}"))
+def test_a_tile_has_one_path_and_no_other(text):
+    try:
+        level, number, width = tile_of(text)
+    except LedgerError as error:
+        assert error.code == "ledger.format"
+    else:
+        assert tile_path(level, number, width) == text

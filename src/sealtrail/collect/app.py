@@ -37,7 +37,8 @@ class Door:
 
     def routes(self) -> list[Route]:
         about = "Takes events; answers when they are on disk."
-        return [Route("POST", "/api/v1/events", "send", self.events, about=about)]
+        takes = ("application/x-ndjson", "application/json")
+        return [Route("POST", "/api/v1/events", "send", self.events, about=about, takes=takes)]
 
     async def events(self, request: Request, caller: Caller) -> Response:
         """POST /api/v1/events: answered when what was accepted is on disk."""

@@ -275,6 +275,24 @@ def tile_path(level: int | None, number: int, width: int = TILE_WIDTH) -> str:
     return f"tile/{'entries' if level is None else level}/{name}"
 
 
+_TILE: Final = re.compile(
+    r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x\d{3}/){0,5}\d{3})(?:\.p/([1-9]\d{0,2}))?", re.ASCII
+)
+
+
+def tile_of(path: str) -> tuple[int | None, int, int]:
+    """(level, number, width) of a `tile_path`. Raises LedgerError (ledger.format)."""
+    match = _TILE.fullmatch(path)
+    if match is not None:
+        level = None if match[1] == "entries" else int(match[1])
+        number = int(match[2].replace("/x", "").replace("x", "").replace("/", ""))
+        width = int(match[3] or TILE_WIDTH)
+        # Each tile has one name: `x000/001` and `.p/256` are none.
+        if tile_path(level, number, width) == path:
+            return level, number, width
+    raise malformed("not the path of a tile")
+
+
 # --- the floor left by pruning
 
 

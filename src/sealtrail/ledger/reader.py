@@ -11,7 +11,15 @@ from sealtrail.event import Position
 from sealtrail.ledger import merkle
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import refusals
-from sealtrail.ledger.layout import SEALED, TRAIL_NAME, TRAILS_FOLDER, VOLUME_ENTRIES
+from sealtrail.ledger.layout import (
+    SEALED,
+    TILE_LEVELS,
+    TILE_WIDTH,
+    TRAIL_NAME,
+    TRAILS_FOLDER,
+    VOLUME_ENTRIES,
+    records,
+)
 from sealtrail.ledger.proof import (
     TlogProof,
     check_inclusion,
@@ -130,6 +138,25 @@ class LedgerReader:
             if not 0 <= size <= reader.size:
                 raise NotFoundError("not-found.entry", f"{trail} has {reader.size} entries")
             return range_hash(0, size, reader.node)
+
+    def tile(self, trail: str, level: int | None, number: int, width: int) -> bytes:
+        """A C2SP tile of `width` hashes, or with level None the bundle of so many entries.
+
+        Raises NotFoundError where the latest checkpoint does not cover all of it: what is handed out can be
+        checked against what was signed.
+        """
+        with self._lock, refusals(self._folder):
+            reader = self._fresh(trail)
+            checkpoint, _ = Checkpoint.from_note(reader.checkpoint())
+            self._covers(reader, checkpoint)
+            start, height = number * TILE_WIDTH, (level or 0) * TILE_LEVELS
+            if (start + width) << height > checkpoint.size:
+                raise NotFoundError(
+                    "not-found.entry", f"the latest checkpoint of {trail} covers {checkpoint.size} entries"
+                )
+            if level is None:
+                return records(reader.read(start, start + width))
+            return b"".join(reader.node(height, start + place) for place in range(width))
 
     def close(self) -> None:
         """Let go of open files. The reader opens them again when it is asked again."""

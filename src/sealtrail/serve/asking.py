@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
-from sealtrail.errors import NotFoundError, UsageError
+from sealtrail.errors import LedgerError, NotFoundError, UsageError
 from sealtrail.event import Fields
 from sealtrail.event.entry import ingested
 from sealtrail.ledger.checkpoint import Checkpoint
+from sealtrail.ledger.layout import tile_of
 from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.respond.table import Active
@@ -58,7 +59,7 @@ class Finding:
 
 
 class Vouching:
-    """A `web.protocols.Evidence`."""
+    """A `web.protocols.Evidence` and `Tiles`."""
 
     def __init__(self, folder: Folder, reading: Reading) -> None:
         self._folder = folder
@@ -80,6 +81,16 @@ class Vouching:
         for row in self._reading.every(asked.query, asked.since, asked.until):
             yield row.fields, row.data
 
+    def checkpoint(self, trail: str) -> bytes:
+        return self._ledger.checkpoint(trail)
+
+    def tile(self, trail: str, path: str) -> bytes:
+        try:
+            level, number, width = tile_of(path)
+        except LedgerError as error:
+            raise NotFoundError("not-found.entry", f"{path[:60]!r} is {error.what}") from None
+        return self._ledger.tile(trail, level, number, width)
+
     def _head(self, trail: str, first: int, size: int) -> dict[str, Any]:
         note = self._ledger.checkpoint(trail)
         checkpoint, _ = Checkpoint.from_note(note)
@@ -92,8 +103,13 @@ class Vouching:
             "signed_at": self._sealed_at(trail, checkpoint.size - 1),
             "root": b64encode(checkpoint.root).decode(),
             "checkpoint": note.decode(),
-            "key": read_vkey(self._folder.keys / f"{trail}.vkey").text,
+            "key": self._key(trail),
         }
+
+    def _key(self, trail: str) -> str:
+        """The public key; empty for a trail of an earlier installation whose key is not here."""
+        path = self._folder.keys / f"{trail}.vkey"
+        return read_vkey(path).text if path.exists() else ""
 
     def _sealed_at(self, trail: str, index: int) -> str:
         """When an entry was sealed. A checkpoint holds no time: its last entry was written for it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from importlib.metadata import version
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,10 +21,13 @@ from sealtrail.web.caller import Caller, Doorkeeper
 from sealtrail.web.evidence import Proving
 from sealtrail.web.export import Exporting
 from sealtrail.web.health import health_routes
+from sealtrail.web.openapi import openapi_routes
 from sealtrail.web.protocols import Asked
 from sealtrail.web.routes import Route, application
 from sealtrail.web.search import Looking
+from sealtrail.web.tail import Tailing
 from sealtrail.web.threads import Threads
+from sealtrail.web.tiles import Tiling
 
 
 class Doors:
@@ -37,14 +41,17 @@ class Doors:
         """The tables of all doors, one after another."""
         collector, threads = self._collector, Threads()
         evidence = Vouching(collector.folder, collector.reading)
-        return [
+        routes = [
             *Door(collector.pipeline, collector.rejects, collector.settings.intake).routes(),
             *Looking(Finding(collector.reading), threads).routes(),
             *Proving(evidence, threads).routes(),
             *Exporting(evidence, self._exported).routes(),
             *Blocking(Responding(collector.guard), self._stopping).routes(),
+            *Tailing(collector.tails.open, threads, self._stopping).routes(),
+            *Tiling(evidence, threads).routes(),
             *health_routes(collector.health),
         ]
+        return [*routes, *openapi_routes(routes, version("sealtrail"))]
 
     def app(self) -> Starlette:
         """The ASGI application."""

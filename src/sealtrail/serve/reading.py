@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 import msgspec
 
 from sealtrail.errors import NotFoundError, QueryError
-from sealtrail.event import Fields, Position
+from sealtrail.event import Entry, Fields, Position
 from sealtrail.follow import next_batch, open_entry
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.folder import Folder
@@ -41,6 +41,12 @@ class Row(msgspec.Struct, frozen=True):
     index: int
     fields: Fields
     data: bytes
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        # The address last: no producer can set it.
+        address = {"sealtrail.trail": entry.trail, "sealtrail.index": entry.index}
+        return cls(entry.trail, entry.index, {**entry.fields, **address}, entry.data)
 
     @property
     def address(self) -> str:
@@ -133,22 +139,18 @@ class Reading:
 
     def after(self, position: Position, query: str) -> tuple[list[Row], Position]:
         """Entries that match and were sealed after `position`, in commit order, and where to go on from."""
-        matches = predicate(parse(query, _now()))
+        matches = matching(query)
         rows: list[Row] = []
         heads = self.ledger.sizes()
         while (batch := next_batch(self.ledger, position, heads)).entries:
-            for entry in batch.entries:
-                row = _shown(entry.trail, entry.index, entry.fields, entry.data)
-                if matches(entry.fields, entry.trail, entry.index):
-                    rows.append(row)
+            rows += [Row.of(entry) for entry in batch.entries if matches(entry)]
             position = dict(batch.end)
         return rows, position
 
     def entry(self, trail: str, index: int) -> Row:
         """One entry by its address. Raises NotFoundError."""
         data = self.ledger.entry(trail, index)
-        found = open_entry(trail, index, data)
-        return _shown(trail, index, found.fields, data)
+        return Row.of(open_entry(trail, index, data))
 
     def every(self, query: str, since: str = "", until: str = "") -> Iterator[Row]:
         """All entries that match, oldest first, in pages. Raises QueryError."""
@@ -170,9 +172,10 @@ class Reading:
             return None  # pruned since the index answered
 
 
-def _shown(trail: str, index: int, fields: Fields, data: bytes) -> Row:
-    # The address last: no producer can set it.
-    return Row(trail, index, {**fields, "sealtrail.trail": trail, "sealtrail.index": index}, data)
+def matching(query: str) -> Callable[[Entry], bool]:
+    """Whether an entry matches. Raises QueryError."""
+    matches = predicate(parse(query, _now()))
+    return lambda entry: matches(entry.fields, entry.trail, entry.index)
 
 
 def _asked(query: str, since: str, until: str, now: int | None = None) -> tuple[Node, int | None, int | None]:

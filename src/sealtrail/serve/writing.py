@@ -33,6 +33,7 @@ from sealtrail.serve.guarding import Guard
 from sealtrail.serve.housekeeping import Housekeeping
 from sealtrail.serve.reading import Reading
 from sealtrail.serve.reads import Reads
+from sealtrail.serve.tailing import Tails
 from sealtrail.settings import Settings, load
 from sealtrail.store.columnar import ColumnarStore
 
@@ -127,7 +128,8 @@ class Collector:
                 self._rule_paths,
             )
             followers += self.guard.followers
-        self.hub = Hub(self.ledger, followers)
+        self.tails = Tails(self.reading)
+        self.hub = Hub(self.ledger, [*followers, self.tails])
         self.spools = [
             SpoolFollower(path, self.pipeline, self.rejects, folder.cursor(f"spool-{place}-{path.name}"))
             for place, path in enumerate(self._spool_paths)

@@ -6,7 +6,7 @@ here may block on a disk: doors call it from a thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -96,4 +96,40 @@ class Blocker(Protocol):
 
     def unblock(self, address: str, *, reason: str, by: str) -> bool:
         """False where the address was not blocked."""
+        ...
+
+
+class Following(Protocol):
+    """What one tail has still to be told. Safe between threads."""
+
+    def take(self) -> tuple[list[tuple[str, Fields]], int]:
+        """(where to go on from, event) of what came, oldest first, and how many were left out before them."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """Where to go on from now."""
+        ...
+
+    def close(self) -> None:
+        """Keep nothing for this reader any longer."""
+        ...
+
+
+Follow = Callable[[str, int, str, Callable[[], None]], Following]
+"""query, number of events to begin with, where to go on from (or empty), what to call when something came.
+
+Raises QueryError, and BusyError where too many follow already.
+"""
+
+
+class Tiles(Protocol):
+    """A trail as a C2SP tlog-tiles log. Raises NotFoundError for what no checkpoint covers yet."""
+
+    def checkpoint(self, trail: str) -> bytes:
+        """The latest signed note."""
+        ...
+
+    def tile(self, trail: str, path: str) -> bytes:
+        """`tile/<L>/<N>[.p/<W>]` or `tile/entries/<N>[.p/<W>]`."""
         ...

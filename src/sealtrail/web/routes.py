@@ -37,7 +37,7 @@ class Route(msgspec.Struct, frozen=True):
     handle: Handler
     about: str = ""  # one sentence for the reference and OpenAPI; empty for pages, which are no API
     parameters: tuple[Parameter, ...] = ()
-    takes: type | None = None  # shape of a JSON body
+    takes: type | tuple[str, ...] = ()  # the shape of a JSON body, or the media types of another
     gives: str = "application/json"
     reads: bool = False  # whether it gives out what was recorded: then the reading is recorded too
 
@@ -78,6 +78,8 @@ def _mounted(path: str, methods: dict[str, Route], keeper: Doorkeeper, noted: No
         # Starlette answers HEAD wherever GET is.
         route = methods["GET" if request.method == "HEAD" and "HEAD" not in methods else request.method]
         caller = keeper.admit(request, route.need)
+        # For answers that last: a key may be revoked while they do.
+        request.state.admit = lambda: keeper.admit(request, route.need)
         if route.parameters:
             request.state.given = read(request, route.parameters)
         answer = await route.handle(request, caller)

@@ -1,0 +1,84 @@
+"""Trails as C2SP tlog-tiles logs: monitors and mirrors by other people walk them with their own tools.
+
+A tile never changes, so it may be kept for ever, though by nobody in between: it is for who has a key.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sealtrail.web.answers import HEADERS
+from sealtrail.web.caller import Caller
+from sealtrail.web.evidence import TRAIL
+from sealtrail.web.parameters import Parameter
+from sealtrail.web.protocols import Tiles
+from sealtrail.web.routes import Route
+from sealtrail.web.threads import Threads
+
+FOREVER: Final = "private, max-age=31536000, immutable"
+
+NUMBER: Final = Parameter(
+    "number", "Number of the tile, such as x001/234; .p/W behind it where partial.", where="path"
+)
+
+
+class Tiling:
+    """Handlers over the ledger."""
+
+    def __init__(self, tiles: Tiles, threads: Threads) -> None:
+        self._tiles = tiles
+        self._threads = threads
+
+    def routes(self) -> list[Route]:
+        level = Parameter("level", "Level of the tile: 0 holds the hashes of entries.", where="path")
+        return [
+            Route(
+                "GET",
+                "/trails/{trail}/checkpoint",
+                "read",
+                self.checkpoint,
+                about="The latest signed statement of a trail: C2SP checkpoint.",
+                parameters=(TRAIL,),
+                gives="text/plain",
+            ),
+            Route(
+                "GET",
+                "/trails/{trail}/tile/entries/{number:path}",
+                "read",
+                self.entries,
+                about="256 entries, or fewer where partial: C2SP entry bundle.",
+                parameters=(TRAIL, NUMBER),
+                gives="application/octet-stream",
+                reads=True,
+            ),
+            Route(
+                "GET",
+                "/trails/{trail}/tile/{level}/{number:path}",
+                "read",
+                self.hashes,
+                about="256 hashes, or fewer where partial: C2SP tile.",
+                parameters=(TRAIL, level, NUMBER),
+                gives="application/octet-stream",
+            ),
+        ]
+
+    async def checkpoint(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - the shape of a handler
+        trail = request.path_params["trail"]
+        note = await self._threads.run(lambda: self._tiles.checkpoint(trail))
+        return Response(note, headers=dict(HEADERS), media_type="text/plain")
+
+    async def entries(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - as above
+        return await self._tile(request, f"tile/entries/{request.path_params['number']}")
+
+    async def hashes(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - as above
+        given = request.path_params
+        return await self._tile(request, f"tile/{given['level']}/{given['number']}")
+
+    async def _tile(self, request: Request, path: str) -> Response:
+        trail = request.path_params["trail"]
+        data = await self._threads.run(lambda: self._tiles.tile(trail, path))
+        headers = {**HEADERS, "Cache-Control": FOREVER}
+        return Response(data, headers=headers, media_type="application/octet-stream")
