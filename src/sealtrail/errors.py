@@ -24,6 +24,7 @@ CODES: dict[str, str] = {
     "usage.argument": "an argument cannot be understood",
     "usage.extra": "a command needs an optional part of the package that is not installed",
     "usage.backup": "a file of a backup is not what it was when the backup was made",
+    "usage.sandbox": "this machine cannot lock a process in, so no SQL is run",
     "usage.format": "the data folder was written by a version this one cannot read",
     # events at the door
     "event.not-utf8": "a line is not UTF-8",
@@ -49,7 +50,11 @@ CODES: dict[str, str] = {
     "query.field": "a query names a field in a way its type does not allow",
     "query.time": "a time cannot be understood",
     "query.parameter": "a parameter of a request is unknown, given twice, or has a value that cannot be",
-    "query.too-large": "the answer needs more memory or more periods than a query may have",
+    "query.too-large": "the answer needs more memory, more periods or more bytes than a query may have",
+    "query.sql": "DuckDB refuses an SQL statement, or a value cannot be shown",
+    "query.not-select": "what was given is not exactly one SELECT",
+    "query.too-slow": "an SQL statement took longer than it may",
+    "query.died": "the process that ran an SQL statement ended without an answer",
     # rules
     "rule.syntax": "a rule file is not valid Sigma",
     "rule.pack": "a framework's pack names a control, check or version that does not exist",
@@ -62,6 +67,7 @@ CODES: dict[str, str] = {
     "busy.disk": "the disk is nearly full, so nothing more is accepted",
     "busy.readers": "as many tails are open as the collector serves at a time",
     "busy.stopping": "the collector is stopping",
+    "busy.query": "as many SQL statements are running as may run at one time",
     "busy.spool": "an act that the application requires to be recorded could not be written to the spool",
     "not-found.trail": "there is no such trail",
     "not-found.entry": "there is no such entry",

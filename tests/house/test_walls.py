@@ -70,6 +70,7 @@ PLANTS = [
     ("pure", "event.planted", "sealtrail.settings"),
     ("pure", "scrub.planted", "pathlib"),
     ("pure", "store.query.planted", "time"),
+    ("pure", "store.seccomp", "os"),
     ("pure", "detect.planted", "random"),
     ("pure", "respond.alert", "subprocess"),
     ("pure", "comply.planted", "time"),

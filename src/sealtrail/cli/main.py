@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "search": "reading:search",
     "tail": "reading:tail",
     "count": "reading:count",
+    "sql": "sql:sql",
     "verify": "evidence:verify",
     "prove": "evidence:prove",
     "export": "evidence:export",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
@@ -21,6 +22,7 @@ from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.folder import Folder
 from sealtrail.store.base import Place
 from sealtrail.store.columnar import ColumnarStore
+from sealtrail.store.lending import Loan
 from sealtrail.store.query import Node, parse, predicate
 from sealtrail.store.query.times import duration, instant, micros
 
@@ -164,6 +166,15 @@ class Reading:
                 if row is not None:
                     yield row
             after = hits[-1].place
+
+    @contextmanager
+    def lend(self, since: str = "", until: str = "") -> Iterator[tuple[Loan, int | None, int | None]]:
+        """(open files of the index, the period in microseconds), for `selecting`. Raises QueryError."""
+        now = _now()
+        start = instant(since, now) if since else None
+        end = instant(until, now) if until else None
+        with self._store.lend(since=start, until=end) as loan:
+            yield loan, start, end
 
     def _row(self, trail: str, index: int) -> Row | None:
         try:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -22,6 +23,7 @@ from sealtrail.store.answers import Answers
 from sealtrail.store.base import Hit, Place
 from sealtrail.store.columns import table
 from sealtrail.store.engine import Engine
+from sealtrail.store.lending import Loan, lent
 from sealtrail.store.live import Live
 from sealtrail.store.manifest import Manifest, Retired, Segment
 from sealtrail.store.query import Node
@@ -170,6 +172,19 @@ class ColumnarStore:
             state = self._snapshot.manifest
             self._save(_without(state, state.segments, position={}, forgotten={}), Live(), {})
             self._live_since = None
+
+    @contextmanager
+    def lend(self, *, since: int | None = None, until: int | None = None) -> Iterator[Loan]:
+        """Open files with what is there of a period, for a process that may open none. Raises UsageError."""
+        with ExitStack() as held:
+            try:
+                loan = held.enter_context(lent(self._folder, self._snapshot, since, until))
+            except UsageError:
+                # As in `_answer`: merged away since we read the manifest.
+                if self._writable or not self.refresh():
+                    raise
+                loan = held.enter_context(lent(self._folder, self._snapshot, since, until))
+            yield loan
 
     # --- upkeep
 
