@@ -44,6 +44,7 @@ CODES: dict[str, str] = {
     # bodies at the door
     "body.too-large": "a request's body is larger than the limit, as sent or decompressed",
     "body.media-type": "a request's body has a media type, character set or compression we do not read",
+    "body.too-slow": "a request's body did not arrive in time",
     "body.unreadable": "a request's body cannot be decompressed, or is not NDJSON nor one JSON array",
     # reading
     "query.syntax": "a query cannot be parsed",

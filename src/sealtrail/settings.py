@@ -41,6 +41,7 @@ class IntakeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
     """[intake]"""
 
     body_bytes: int = 16 * 1024 * 1024  # of one POST, decompressed
+    request_bytes: int = 64 * 1024 * 1024  # of all bodies that are held; beyond it producers are told to wait
     queue_bytes: int = 64 * 1024 * 1024  # waiting for the writer; beyond it producers are told to wait
 
 

@@ -353,6 +353,40 @@ def test_a_full_queue_is_429_and_what_was_taken_is_stored(
         assert server.send(event(1)).json()["accepted"] == 1
 
 
+def test_bodies_are_refused_while_others_fill_the_room_and_taken_when_they_are_gone(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go = threading.Event(), threading.Event()
+    with serving(tmp_path / "data", "[intake]\nrequest-bytes = 200\n") as server:
+        pipeline = server.served.collector.pipeline
+        commit = pipeline._commit
+
+        def slow(*arguments: object) -> None:
+            entered.set()
+            assert go.wait(20)
+            commit(*arguments)
+
+        monkeypatch.setattr(pipeline, "_commit", slow)
+        first: list[httpx.Response] = []
+        waiting = threading.Thread(target=lambda: first.append(server.send(event(0))))
+        waiting.start()
+        assert entered.wait(20)
+        answer = server.send(event(1))
+        go.set()
+        waiting.join()
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "busy.queue")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert first[0].json()["accepted"] == 1
+        assert server.send(event(1)).json()["accepted"] == 1
+
+
+def test_a_form_that_curl_sends_is_refused_with_the_header_that_is_missing(shared: Any) -> None:
+    headers = {**shared.as_("ingest"), "Content-Type": "application/x-www-form-urlencoded"}
+    answer = shared.http.post("/api/v1/events", content=json.dumps(event(0)), headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "body.media-type")
+    assert "-H 'Content-Type: application/x-ndjson'" in answer.json()["error"]["hint"]
+
+
 def test_a_ledger_that_cannot_be_written_is_503_and_nothing_is_acknowledged(
     server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ from sealtrail.web.answers import HEADERS, Told, json_answer
         (EventError("body.too-large", "x"), 413),
         (EventError("body.media-type", "x"), 415),
         (EventError("body.unreadable", "x"), 422),
+        (EventError("body.too-slow", "x"), 408),
         (EventError("event.type", "x"), 422),
         (QueryError("query.syntax", "x"), 400),
         (UsageError("usage.argument", "x"), 400),

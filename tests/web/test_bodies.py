@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from starlette.requests import Request
 
-from sealtrail.errors import EventError
-from sealtrail.web.bodies import bounded, json_body
+from sealtrail.errors import BusyError, EventError
+from sealtrail.web import bodies
+from sealtrail.web.bodies import Room, bounded, json_body
 
 
 class Shape(msgspec.Struct):
@@ -49,3 +50,41 @@ def test_json_has_its_shape_or_says_where_it_has_not():
         assert code_of(body(wrong)) == "body.unreadable"
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
         assert code_of(body(b'{"name":"a"}', kind=kind)) == "body.media-type"
+
+
+def test_all_bodies_together_have_a_limit_and_give_back_what_they_held():
+    room = Room(10)
+    with room.share() as one:
+        one(6)
+        with room.share() as other:
+            other(4)
+            with pytest.raises(BusyError) as caught:
+                other(1)
+            assert (caught.value.code, caught.value.retry_after) == ("busy.queue", 1)
+        with room.share() as third:
+            third(4)
+    with room.share() as again:
+        again(10)
+
+
+def test_the_only_one_who_asks_is_never_refused_for_ever():
+    with Room(3).share() as take:
+        take(5)
+        take(5)
+
+
+def test_a_body_is_told_of_piece_by_piece_before_it_is_kept():
+    told: list[int] = []
+    asyncio.run(bounded(sending(b"ab", b"cde"), 9, told.append))
+    assert sum(told) == 5
+    assert told[:2] == [2, 3]
+
+
+def test_a_body_that_trickles_is_given_up(monkeypatch):
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.0)
+
+    async def never():
+        await asyncio.Event().wait()
+
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, never)
+    assert code_of(bounded(request, 4)) == "body.too-slow"

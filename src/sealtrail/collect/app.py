@@ -7,9 +7,8 @@ decided by the route table before.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from uuid_utils import uuid4
@@ -22,9 +21,12 @@ from sealtrail.errors import EventError
 from sealtrail.event import Receipt
 from sealtrail.settings import IntakeSettings
 from sealtrail.web.answers import json_answer
-from sealtrail.web.bodies import bounded
+from sealtrail.web.bodies import Room, bounded
 from sealtrail.web.caller import Caller
 from sealtrail.web.routes import Route
+from sealtrail.web.threads import Threads
+
+BODIES_AT_ONCE: Final = 4  # parsed at a time; more only wait for the interpreter, and hold memory meanwhile
 
 
 class Door:
@@ -34,6 +36,10 @@ class Door:
         self._pipeline = pipeline
         self._rejects = rejects
         self._settings = settings
+        self._room = Room(settings.request_bytes)
+        # Unpacked and parsed, a body is many times what was sent: few at a time, which a processor is the
+        # limit of anyway.
+        self._threads = Threads(BODIES_AT_ONCE)
 
     def routes(self) -> list[Route]:
         about = "Takes events; answers when they are on disk."
@@ -42,11 +48,12 @@ class Door:
 
     async def events(self, request: Request, caller: Caller) -> Response:
         """POST /api/v1/events: answered when what was accepted is on disk."""
-        body = await bounded(request, self._settings.body_bytes)
-        intake = await run_in_threadpool(self._read, request, body, caller)
-        receipt = Receipt(0, 0, 0, ())
-        if intake.accepted:
-            receipt = await asyncio.wrap_future(self._pipeline.submit(caller.source, intake.lines()))
+        with self._room.share() as take:
+            body = await bounded(request, self._settings.body_bytes, take)
+            intake = await self._threads.run(lambda: self._read(request, body, caller))
+            receipt = Receipt(0, 0, 0, ())
+            if intake.accepted:
+                receipt = await asyncio.wrap_future(self._pipeline.submit(caller.source, intake.lines()))
         status = 422 if intake.rejected and not intake.accepted else 200
         return json_answer(_answer(receipt, intake), status)
 

@@ -35,6 +35,14 @@ _ZSTD_WINDOW: Final = 8 * 1024 * 1024
 # What is left after each compressed member is copied, so a body of many tiny ones would cost its square.
 _MEMBERS: Final = 64
 
+_TYPE_HINT: Final = "Use application/x-ndjson for one object a line, application/json for an array; UTF-8."
+# What curl says of --data where nobody says otherwise; read as it is meant, it would be one event or none.
+_FORM: Final = "application/x-www-form-urlencoded"
+_FORM_HINT: Final = (
+    "Say what it is: `curl --data-binary @FILE -H 'Content-Type: application/x-ndjson'`; "
+    "-d alone sends a form, without its line ends."
+)
+
 _BOM: Final = b"\xef\xbb\xbf"
 
 Piece = tuple[int, bytes]
@@ -161,7 +169,7 @@ def _check_type(content_type: str) -> None:
         raise EventError(
             "body.media-type",
             f"Content-Type {content_type[:60]!r} is not read here",
-            hint="Use application/x-ndjson for one object a line, application/json for an array; UTF-8.",
+            hint=_FORM_HINT if _media_type(content_type) == _FORM else _TYPE_HINT,
         )
 
 

@@ -17,7 +17,9 @@ from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.layout import tile_of
 from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.sign import read_vkey
+from sealtrail.respond.alerts import Known
 from sealtrail.respond.table import Active
+from sealtrail.serve.alerting import Alerting, Why
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.guarding import Guard
 from sealtrail.serve.reading import Reading
@@ -119,6 +121,28 @@ class Vouching:
             return ""
 
 
+class Triaging:
+    """A `web.protocols.Triage`."""
+
+    def __init__(self, guard: Guard | None) -> None:
+        self._guard = guard
+
+    def newest(self, state: str = "", level: str = "", rule: str = "", limit: int = 100) -> list[Known]:
+        return self._alerts().newest(state, level, rule, limit)
+
+    def counts(self) -> dict[str, int]:
+        return self._alerts().counts()
+
+    def why(self, identity: str) -> Why:
+        return self._alerts().why(identity)
+
+    def act(self, verb: str, identities: Sequence[str], *, by: str, reason: str = "") -> dict[str, list[str]]:
+        return self._alerts().act(verb, identities, by=by, reason=reason)
+
+    def _alerts(self) -> Alerting:
+        return _needed(self._guard).alerts
+
+
 class Responding:
     """A `web.protocols.Blocker`."""
 
@@ -129,15 +153,18 @@ class Responding:
         return [_shown(one) for one in self._guard.desk.blocks()] if self._guard is not None else []
 
     def block(self, address: str, duration: str, *, reason: str, by: str) -> dict[str, Any]:
-        return _shown(self._desk().desk.block(address, _seconds(duration), reason=_why(reason), by=by))
+        return _shown(
+            _needed(self._guard).desk.block(address, _seconds(duration), reason=_why(reason), by=by)
+        )
 
     def unblock(self, address: str, *, reason: str, by: str) -> bool:
-        return self._desk().desk.unblock(address, reason=_why(reason), by=by)
+        return _needed(self._guard).desk.unblock(address, reason=_why(reason), by=by)
 
-    def _desk(self) -> Guard:
-        if self._guard is None:
-            raise UsageError("usage.argument", "this collector runs without response")
-        return self._guard
+
+def _needed(guard: Guard | None) -> Guard:
+    if guard is None:
+        raise UsageError("usage.argument", "this collector runs without response")
+    return guard
 
 
 def _seconds(text: str) -> float:

@@ -14,8 +14,9 @@ from sealtrail.collect.app import Door
 from sealtrail.collect.own import EXPORT
 from sealtrail.event import Fields
 from sealtrail.serve import reads
-from sealtrail.serve.asking import Finding, Responding, Vouching
+from sealtrail.serve.asking import Finding, Responding, Triaging, Vouching
 from sealtrail.serve.writing import Collector
+from sealtrail.web.alerts import Alerts
 from sealtrail.web.blocks import Blocking
 from sealtrail.web.caller import Caller, Doorkeeper
 from sealtrail.web.evidence import Proving
@@ -47,6 +48,7 @@ class Doors:
             *Proving(evidence, threads).routes(),
             *Exporting(evidence, self._exported).routes(),
             *Blocking(Responding(collector.guard), self._stopping).routes(),
+            *Alerts(Triaging(collector.guard), threads).routes(),
             *Tailing(collector.tails.open, threads, self._stopping).routes(),
             *Tiling(evidence, threads).routes(),
             *health_routes(collector.health),

@@ -30,7 +30,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 BODY_STATUS: Final[Mapping[str, int]] = MappingProxyType(
-    {"body.too-large": 413, "body.media-type": 415, "body.unreadable": 422}
+    {"body.too-large": 413, "body.media-type": 415, "body.unreadable": 422, "body.too-slow": 408}
 )
 
 _FALLBACKS: Final[Mapping[int, str]] = MappingProxyType(

@@ -2,20 +2,73 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 import msgspec
 from starlette.requests import Request
 
-from sealtrail.errors import EventError
+from sealtrail.errors import BusyError, EventError
 
 _T = TypeVar("_T")
 
 MAX_ACT_BYTES: Final = 16 * 1024  # of a body that asks for one act: an address and a reason
 
 
-async def bounded(request: Request, limit: int) -> bytes:
-    """The body as sent, refused as soon as it is known to be too large. Raises EventError."""
+# For a whole body to arrive: who sends a byte now and then must not keep others out.
+BODY_SECONDS: Final = 60.0
+
+
+class Room:
+    """Bytes of all bodies that are held at a time. Used from one event loop, so it needs no lock."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._held = 0
+
+    @contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """What takes more bytes for one request; all are given back at the end.
+
+        Raises BusyError where there is no room, though never for the only one who asks: a limit below one
+        body would refuse it for ever.
+        """
+        mine = 0
+
+        def take(size: int) -> None:
+            nonlocal mine
+            if self._held > mine and self._held + size > self._size:
+                raise BusyError(
+                    "busy.queue", "too many bodies are being read; nothing was taken", retry_after=1
+                )
+            mine += size
+            self._held += size
+
+        try:
+            yield take
+        finally:
+            self._held -= mine
+
+
+async def bounded(request: Request, limit: int, take: Callable[[int], None] | None = None) -> bytes:
+    """The body as sent, refused as soon as it is known to be too large, or takes too long to come.
+
+    `take` is told of every piece before it is kept. Raises EventError, and what `take` raises.
+    """
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _bounded(request, limit, take)
+    except TimeoutError:
+        raise EventError(
+            "body.too-slow",
+            f"the body did not arrive within {BODY_SECONDS:.0f} s",
+            hint="Send less at a time.",
+        ) from None
+
+
+async def _bounded(request: Request, limit: int, take: Callable[[int], None] | None) -> bytes:
     declared = request.headers.get("content-length", "")
     parts: list[bytes] = []
     size = int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 16 else 0
@@ -25,6 +78,8 @@ async def bounded(request: Request, limit: int) -> bytes:
             size += len(part)
             if size > limit:
                 break
+            if take is not None:
+                take(len(part))
             parts.append(part)
     if size > limit:
         raise EventError(

@@ -99,6 +99,26 @@ class Blocker(Protocol):
         ...
 
 
+class Triage(Protocol):
+    """The alert book. Raises NotFoundError, and UsageError for what cannot be asked or done."""
+
+    def newest(self, state: str = "", level: str = "", rule: str = "", limit: int = 100) -> Sequence[Any]:
+        """The newest alerts, newest first. `state` `active` means not closed; empty texts mean any."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """How many alerts are in each state."""
+        ...
+
+    def why(self, identity: str) -> Any:
+        """One alert, its rule, and what of it matched in each event."""
+        ...
+
+    def act(self, verb: str, identities: Sequence[str], *, by: str, reason: str = "") -> dict[str, list[str]]:
+        """`ack`, `close` or `reopen`: {"changed": ids, "unchanged": ids}, once it is durable."""
+        ...
+
+
 class Following(Protocol):
     """What one tail has still to be told. Safe between threads."""
 

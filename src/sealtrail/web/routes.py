@@ -49,7 +49,7 @@ Noted = Callable[[Request, Caller, Route], Awaitable[None]]
 def application(
     routes: Sequence[Route], keeper: Doorkeeper, *, page: Page | None = None, noted: Noted | None = None
 ) -> Starlette:
-    """The ASGI application of a table; the first path that matches is taken.
+    """The ASGI application of a table; the first path that matches is taken. `state.table` keeps the table.
 
     ValueError where two routes have the same method and path.
     """
@@ -65,10 +65,12 @@ def application(
         return _refused(request, Told.of(error), page)
 
     handlers = {status: _plain(status, page) for status in PLAIN}
-    return Starlette(
+    app = Starlette(
         routes=[_mounted(path, methods, keeper, noted) for path, methods in by_path.items()],
         exception_handlers={SealtrailError: told, **handlers},
     )
+    app.state.table = tuple(routes)
+    return app
 
 
 def _mounted(path: str, methods: dict[str, Route], keeper: Doorkeeper, noted: Noted | None) -> StarletteRoute:
