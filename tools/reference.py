@@ -24,6 +24,7 @@ from sealtrail.cli.main import main as command_line
 from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS
 from sealtrail.serve.doors import Doors
 from sealtrail.serve.folder import Folder
+from sealtrail.serve.metrics import FIGURES
 from sealtrail.serve.writing import Collector
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -209,6 +210,14 @@ def routes() -> str:
     return "\n".join(parts)
 
 
+def metrics() -> str:
+    rows = [
+        (f"`{figure.name}`", figure.type, f"`{figure.label}`" if figure.label else "", figure.meaning)
+        for figure in FIGURES
+    ]
+    return table(("metric", "type", "label", "meaning"), rows)
+
+
 def prose(text: str) -> str:
     """Help text as Markdown. What click does not wrap (after a backspace) becomes a code block."""
     parts = []
@@ -224,6 +233,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "limits": limits,
     "commands": commands,
     "routes": routes,
+    "metrics": metrics,
 }
 
 

@@ -12,6 +12,7 @@ PAGES = {
     "limits": "limits",
     "commands": "commands",
     "http": "routes",
+    "metrics": "metrics",
 }
 
 

@@ -178,3 +178,18 @@ def test_a_folder_with_successors_is_read_searched_and_proved_as_one(collecting,
         "intact",
         ["access-2", "", "audit-2", ""],
     )
+
+
+def test_health_names_what_wants_a_look_while_events_are_accepted(collecting, line, spool, monkeypatch):
+    spool.mkdir()
+    with collecting(spools=[spool], guard=True) as collector:
+        collector.submit("key:1", [line(0)])
+        assert collector.settle()
+        assert collector.health()["troubles"] == []
+        monkeypatch.setattr(collector.hub, "failures", lambda: {"store": "OSError: no"})
+        collector.rejects.unkept = 2
+        told = collector.health()
+        assert told["ready"]
+        assert told["troubles"] == ["follower store: OSError: no", "2 refused lines could only be counted"]
+        assert set(told["signed"]) == {"access", "audit"}
+        assert told["queue_bytes"] == 0

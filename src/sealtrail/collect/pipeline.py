@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ import msgspec
 from sealtrail.collect.own import Voice, head_event, successor_event
 from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import Seen
+from sealtrail.collect.timing import Spread
 from sealtrail.errors import BusyError, LedgerError, SealtrailError, TamperedError
 from sealtrail.event import (
     TRAIL_OF,
@@ -188,6 +190,7 @@ class Pipeline:
         self._voice = Voice(clock)
         self._news = False
         self._signed_at = clock()
+        self.syncs = Spread()
         self.failed = threading.Event()
         self.counts = {"accepted": 0, "duplicates": 0, "conflicts": 0, "commits": 0}
         self._thread = threading.Thread(target=self._run, name="sealtrail-writer", daemon=True)
@@ -227,6 +230,17 @@ class Pipeline:
             self._waiting += size
             self._queue.put(Submission(source, lines, size, future))
         return future
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of lines that are queued and not written yet."""
+        with self._gate:
+            return self._waiting
+
+    @property
+    def signed_at(self) -> datetime:
+        """When the trails were last signed; when the writer was made, before the first time."""
+        return self._signed_at
 
     def mark(self) -> Future[Position]:
         """Sign everything queued up to now; the future says how far the trails reach then.
@@ -405,8 +419,11 @@ class Pipeline:
         written = [self._logs[trail] for trail, entries in fresh.items() if entries]
         for log in written:
             log.append([entry.data for entry in fresh[log.trail]])
+        begun = time.perf_counter()
         for log in written:
             log.sync()
+        if written:
+            self.syncs.observe(time.perf_counter() - begun)
 
     def _settle(self, size: int) -> None:
         with self._gate:

@@ -7,6 +7,7 @@ of it is durable and its writer, which holds a lock on it while alive, is gone o
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
@@ -132,6 +133,14 @@ class SpoolFollower(Worker):
         if refusal is not None:
             raise refusal
         return busy
+
+    def backlog(self) -> int:
+        """Bytes in the folder that are not in the ledger yet. May be asked by any thread."""
+        offsets, waiting = dict(self._offsets), 0
+        for _, path in segments(self.folder):
+            with contextlib.suppress(FileNotFoundError):  # collected and removed a moment ago
+                waiting += max(0, path.lstat().st_size - offsets.get(path.name, 0))
+        return waiting
 
     def _read(self, path: Path) -> _Chunk:
         """The next lines of a segment, checked. What is refused is in quarantine when this returns."""

@@ -15,6 +15,7 @@ from sealtrail.collect.own import EXPORT
 from sealtrail.event import Fields
 from sealtrail.serve import reads
 from sealtrail.serve.asking import Finding, Responding, Triaging, Vouching
+from sealtrail.serve.metrics import Scrape
 from sealtrail.serve.writing import Collector
 from sealtrail.web.alerts import Alerts
 from sealtrail.web.blocks import Blocking
@@ -22,6 +23,7 @@ from sealtrail.web.caller import Caller, Doorkeeper
 from sealtrail.web.evidence import Proving
 from sealtrail.web.export import Exporting
 from sealtrail.web.health import health_routes
+from sealtrail.web.metrics import metrics_routes
 from sealtrail.web.openapi import openapi_routes
 from sealtrail.web.protocols import Asked
 from sealtrail.web.routes import Route, application
@@ -52,6 +54,7 @@ class Doors:
             *Tailing(collector.tails.open, threads, self._stopping).routes(),
             *Tiling(evidence, threads).routes(),
             *health_routes(collector.health),
+            *metrics_routes(Scrape(collector)),
         ]
         return [*routes, *openapi_routes(routes, version("sealtrail"))]
 

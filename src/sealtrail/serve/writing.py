@@ -207,14 +207,29 @@ class Collector:
         return {
             "ready": not why,
             "why": why,
+            "troubles": self._troubles(),
             "time": datetime.now(UTC),
             "trails": self.pipeline.heads(),
+            "signed": {trail: log.published for trail, log in self.logs.items()},
+            "signed_at": self.pipeline.signed_at,
+            "queue_bytes": self.pipeline.waiting,
             "lag": self.hub.lags(),
             "failing": self.hub.failures(),
             "counts": {**self.pipeline.counts, "unkept": self.rejects.unkept},
             "rejected": dict(self.rejects.counts),
             "spools": {str(s.folder): {**s.counts, "problem": s.problem} for s in self.spools},
         }
+
+    def _troubles(self) -> list[str]:
+        """What keeps nobody from sending and wants a look all the same."""
+        troubles = [f"follower {name}: {error}" for name, error in self.hub.failures().items()]
+        troubles += [f"spool {s.folder}: {s.problem}" for s in self.spools if s.problem]
+        if self.guard is not None:
+            troubles += [f"block list of {spool}: {why}" for spool, why in self.guard.desk.faults.items()]
+            troubles += [f"rule not loaded: {refused}" for refused in self.guard.ruleset.refused]
+        if self.rejects.unkept:
+            troubles.append(f"{self.rejects.unkept} refused lines could only be counted")
+        return troubles
 
     def _carry_out(self, act: Act) -> Act:
         """An operator's act from the inbox. Every act is idempotent: a crash may carry it out again."""
