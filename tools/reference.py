@@ -21,6 +21,10 @@ import click
 
 from sealtrail import settings
 from sealtrail.cli.main import main as command_line
+from sealtrail.comply.checks import CHECKS
+from sealtrail.comply.framework import MODES
+from sealtrail.comply.library import find, names
+from sealtrail.comply.verdict import MEANINGS
 from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS
 from sealtrail.serve.doors import Doors
 from sealtrail.serve.folder import Folder
@@ -227,11 +231,36 @@ def prose(text: str) -> str:
     return "\n\n".join(parts)
 
 
+def frameworks() -> str:
+    parts = [table(("verdict", "means"), [(f"`{name}`", why) for name, why in MEANINGS.items()])]
+    parts.append(table(("mode", "means"), [(name, why) for name, why in MODES.items()]))
+    for name in names():
+        framework = find(name)
+        parts.append(f"## {name}\n\n{framework.name}. {' '.join(framework.notes)}\n")
+        rows = [
+            (
+                control.id,
+                control.title,
+                control.mode,
+                ", ".join(control.checks),
+                ". ".join(part.rstrip(".") for part in (control.criterion, control.limits) if part),
+            )
+            for control in framework.controls
+        ]
+        parts.append(
+            table(("control", "in our words", "mode", "checks", "holds when; what is left out"), rows)
+        )
+    checks = [(check.id, check.title, check.criterion) for check in CHECKS.values()]
+    parts.append("## Checks\n\n" + table(("check", "title", "holds when"), checks))
+    return "\n".join(parts)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "fields": fields,
     "settings": settings_page,
     "limits": limits,
     "commands": commands,
+    "frameworks": frameworks,
     "routes": routes,
     "metrics": metrics,
 }

@@ -54,6 +54,23 @@ class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     default_seconds: int = 900  # how long a block lasts where neither rule nor operator says
 
 
+class ComplianceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """[compliance]: what the entity says of itself in its reports"""
+
+    entity: str = ""  # whose reports these are; --entity wins
+    services: tuple[str, ...] = ()  # services that must be heard; empty: those heard in the last 90 days
+    silent_hours: int = 24  # for longer than this no source may be silent
+    review_hours: int = 24  # within so many after its end a day's review is in time (PCI DSS 10.4.1)
+    clock_seconds: float = 5.0  # how far a source's clock may be from the collector's
+    cardholder_data: str = ""  # query that finds access to cardholder data (PCI DSS)
+    health_data: str = ""  # query that finds access to health data (HIPAA)
+    confidential_data: str = ""  # query that finds access to confidential data (SOC 2)
+    admin_roles: tuple[str, ...] = ("admin", "administrator", "superuser", "root")  # roles with all rights
+    # ids that no one person stands behind
+    shared_ids: tuple[str, ...] = ("admin", "administrator", "root", "guest", "test", "shared", "user")
+    service_provider: bool = False  # whether controls for service providers alone apply
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """The whole file."""
 
@@ -62,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     disk: DiskSettings = DiskSettings()
     intake: IntakeSettings = IntakeSettings()
     response: ResponseSettings = ResponseSettings()
+    compliance: ComplianceSettings = ComplianceSettings()
 
 
 def load(folder: Path) -> Settings:

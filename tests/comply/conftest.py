@@ -153,12 +153,12 @@ class Estate:
         self.terms = msgspec.structs.replace(self.terms, **changes)
 
     def case(self) -> Case:
-        recent = Memory(self.rows).count(
-            f'event.ingested>="{self.facts.recent_since}" and event.ingested<="{self.facts.as_of}"',
-            None,
-            None,
-        )
-        facts = self.facts if self.facts.recent else msgspec.structs.replace(self.facts, recent=recent)
+        """The ledger has what the index has, where a test does not say otherwise."""
+        trails = []
+        for trail in self.facts.trails:
+            held = sum(row["sealtrail.trail"] == trail.trail for row in self.rows)
+            trails.append(trail if trail.recent else msgspec.structs.replace(trail, recent=held))
+        facts = msgspec.structs.replace(self.facts, trails=tuple(trails))
         return Case(Memory(self.rows), self.window, self.terms, facts)
 
     def judge(self, framework: Framework | str) -> Judgement:

@@ -136,7 +136,8 @@ def short_retention(estate):
 
 
 def broken_index(estate):
-    estate.fact(recent=10_000)
+    access = msgspec.structs.replace(estate.facts.trails[0], recent=10_000)
+    estate.fact(trails=(access, estate.facts.trails[1]))
 
 
 def early_removal(estate):

@@ -57,3 +57,9 @@ def test_modes_of_files_are_told_with_the_file(estate, finding):
 
 def test_who_may_read_is_listed_for_the_person_who_approves_it(estate, finding):
     assert finding(estate, "RD-1").notes == ("may read: key 1, auditor",)
+
+
+def test_tampering_shows_also_where_nothing_is_left_in_the_window(empty):
+    assert empty.judge("pci-dss-4.0.1").verdicts["10.3.2"] == "no-data"
+    empty.fact(verdict="tampered")
+    assert empty.judge("pci-dss-4.0.1").verdicts["10.3.2"] == "fail"

@@ -42,8 +42,14 @@ def test_a_trail_that_a_framework_says_nothing_of_is_not_measured(estate, findin
 def test_the_index_is_counted_against_the_ledger(estate, finding):
     said = finding(estate, "RET-2")
     assert (said.verdict, said.population) == ("pass", len(estate.rows))
-    estate.fact(recent=len(estate.rows) + 3)
-    assert finding(estate, "RET-2").exceptions == 3
+    access, audit = estate.facts.trails
+    estate.fact(trails=(msgspec.structs.replace(access, recent=3), audit))
+    said = finding(estate, "RET-2")
+    assert (said.verdict, said.exceptions) == ("fail", 1)
+    assert "of 3 entries of access" in said.found[0]
+    # Of a trail that was changed, what is left of it is no measure.
+    estate.fact(trails=(msgspec.structs.replace(access, recent=3, problems=("access/1: other",)), audit))
+    assert finding(estate, "RET-2").verdict == "pass"
 
 
 def removed(estate, age: int, left: bool = True, at: int = HOUR) -> None:

@@ -13,6 +13,7 @@ PAGES = {
     "commands": "commands",
     "http": "routes",
     "metrics": "metrics",
+    "frameworks": "frameworks",
 }
 
 

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "verify": "evidence:verify",
     "prove": "evidence:prove",
     "export": "evidence:export",
+    "report": "compliance:report",
     "rules": "rules:rules",
     "key": "keys:key",
     "alerts": "alerts:alerts",

@@ -28,6 +28,8 @@ CUT: Final = "sealtrail.cut"
 READ: Final = "sealtrail.read"
 BACKUP: Final = "sealtrail.backup"
 RESTORE: Final = "sealtrail.restore"
+REVIEW: Final = "sealtrail.review"
+REPORT: Final = "sealtrail.report"
 
 
 def head_event(trail: str, size: int, root: bytes) -> Fields:

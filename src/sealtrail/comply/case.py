@@ -62,7 +62,10 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class TrailFact(msgspec.Struct, frozen=True):
-    """One trail as the ledger has it. `oldest` is when the first entry that is left was sealed."""
+    """One trail as the ledger has it. `oldest` is when the first entry that is left was sealed, `recent`
+
+    how many were sealed since `Facts.recent_since`.
+    """
 
     trail: str
     base: str
@@ -72,6 +75,7 @@ class TrailFact(msgspec.Struct, frozen=True):
     first: int
     oldest: str
     anchored_to: int
+    recent: int = 0
     problems: tuple[str, ...] = ()
 
 
@@ -89,8 +93,8 @@ class Facts(msgspec.Struct, frozen=True):
     """What stands beside the index, at the moment `as_of` of the last entry.
 
     `seen` is how far detection has come in each trail, None where none ever ran; `behind` leaves it the
-    entries after that moment to catch up with. `recent` counts what the ledger has sealed since
-    `recent_since`. `drill` is each change that was made for trial, and whether it was found.
+    entries after that moment to catch up with. `drill` is each change that was made for trial, and whether
+    it was found.
     """
 
     as_of: str
@@ -107,7 +111,6 @@ class Facts(msgspec.Struct, frozen=True):
     behind: str = ""
     rules: int = 0
     recent_since: str = ""
-    recent: int = 0
     drill: tuple[tuple[str, bool], ...] = ()
 
 
@@ -142,7 +145,10 @@ class Number(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What one check found. `population` is what it looked at, `sampled` the query that lists it."""
+    """What one check found. `population` is what it looked at, `sampled` the query that lists it.
+
+    `addresses` are those of exceptions that are entries.
+    """
 
     verdict: Verdict
     population: int
@@ -151,6 +157,7 @@ class Finding(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     numbers: tuple[Number, ...] = ()
     sampled: str = ""
+    addresses: tuple[str, ...] = ()
 
 
 class Case:
@@ -163,6 +170,7 @@ class Case:
         self.facts = facts
         self.numbers: list[Number] = []
         self.notes: list[str] = []
+        self.addresses: list[str] = []
 
     def count(self, name: str, query: str) -> int:
         """How many entries in the window match; kept under `name`."""
@@ -181,8 +189,10 @@ class Case:
         return self.ask.rows(query, limit, self.window.start, self.window.judged)
 
     def listed(self, query: str) -> list[str]:
-        """The oldest matches, each in a line that names its address."""
-        return [told(row) for row in self.rows(query)]
+        """The oldest matches, each in a line that names its address; they are what is proved later."""
+        rows = self.rows(query)
+        self.addresses += [address(row) for row in rows]
+        return [told(row) for row in rows]
 
     def finding(
         self,
@@ -200,6 +210,7 @@ class Case:
             tuple(self.notes),
             tuple(self.numbers),
             sampled,
+            tuple(self.addresses),
         )
 
 
@@ -224,10 +235,18 @@ def one_of(values: Collection[str]) -> str:
     return "(" + " or ".join(quoted(value) for value in values) + ")"
 
 
+def in_trail(trail: str) -> str:
+    """Entries of this trail alone: by its plain name a base stands for its successors as well."""
+    return f"sealtrail.trail>={quoted(trail)} and sealtrail.trail<={quoted(trail)}"
+
+
+def address(row: Fields) -> str:
+    return f"{row.get('sealtrail.trail')}/{row.get('sealtrail.index')}"
+
+
 def told(row: Fields) -> str:
     """One entry in a line: address, time, what, who, on what."""
-    where = f"{row.get('sealtrail.trail')}/{row.get('sealtrail.index')}"
-    words = [where, row.get("@timestamp"), row.get("event.action"), row.get("user.id")]
+    words = [address(row), row.get("@timestamp"), row.get("event.action"), row.get("user.id")]
     words += [row.get("http.request.method"), row.get("url.path"), row.get("http.response.status_code")]
     return " ".join(str(word) for word in words if word not in {None, ""})[:300]
 

@@ -122,6 +122,11 @@ _TABLE: Final = (
     Field("sealtrail.range.emitter", "keyword", "emitter a gap speaks of"),
     Field("sealtrail.range.first", "long", "first number concerned"),
     Field("sealtrail.range.end", "long", "first number no longer concerned"),
+    Field("sealtrail.review.day", "keyword", "calendar day (UTC) that a daily review speaks of"),
+    Field("sealtrail.report.framework", "keyword", "framework a report was made for"),
+    Field("sealtrail.report.from", "time", "start of a report's window"),
+    Field("sealtrail.report.to", "time", "end of a report's window, not included"),
+    Field("sealtrail.report.manifest", "keyword", "SHA-256 of a report's manifest"),
     Field("sealtrail.import", "bool", "true for history: it never drives a block"),
     Field("sealtrail.own", "bool", "true for a refusal Sealtrail itself made: detection skips it"),
     # --- how it was recorded

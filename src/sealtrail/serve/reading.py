@@ -62,6 +62,11 @@ class Reading:
         self.ledger = ledger
         self._store = store
 
+    @property
+    def store(self) -> ColumnarStore:
+        """The index itself, for questions in its own terms."""
+        return self._store
+
     @classmethod
     def open(cls, folder: Folder) -> Self:
         """Open for reading alone: nothing is written, no lock is taken."""

@@ -33,6 +33,7 @@ from sealtrail.serve.guarding import Guard
 from sealtrail.serve.housekeeping import Housekeeping
 from sealtrail.serve.reading import Reading
 from sealtrail.serve.reads import Reads
+from sealtrail.serve.recording import placed
 from sealtrail.serve.tailing import Tails
 from sealtrail.settings import Settings, load
 from sealtrail.store.columnar import ColumnarStore
@@ -259,4 +260,5 @@ class Collector:
 
 
 def _told(future: Future[Receipt]) -> Act:
-    return {"accepted": future.result().accepted}
+    receipt = future.result()
+    return {"accepted": receipt.accepted, "address": placed(receipt)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sealtrail.comply.case import RECORDS, Case, Check, Finding, micros_of, moment, quoted, told
+from sealtrail.comply.case import RECORDS, Case, Check, Finding, address, micros_of, moment, quoted, told
 from sealtrail.comply.checks.coverage import sources
 from sealtrail.comply.verdict import judged
 from sealtrail.event import Fields
@@ -22,11 +22,12 @@ def noticed(case: Case) -> Finding:
     population = case.count("failures of logging", FAILURES)
     found = []
     for row in case.rows(FAILURES, 1000):
-        address = f"{row['sealtrail.trail']}/{row['sealtrail.index']}"
+        where = address(row)
         alerts = case.ask.count(
-            f"sealtrail.kind:alert and sealtrail.alert.events:{quoted(address)}", case.window.start, None
+            f"sealtrail.kind:alert and sealtrail.alert.events:{quoted(where)}", case.window.start, None
         )
         if not alerts:
+            case.addresses.append(where)
             found.append(f"{told(row)}: no alert")
     return case.finding(judged(population, len(found)), population, len(found), found, FAILURES)
 

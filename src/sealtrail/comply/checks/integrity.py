@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sealtrail.comply.case import RECORDS, Case, Check, Finding
+from sealtrail.comply.case import RECORDS, Case, Check, Finding, in_trail
 from sealtrail.comply.verdict import judged
 
 
@@ -15,7 +15,10 @@ def intact(case: Case) -> Finding:
     case.number("entries not signed yet", sum(max(0, t.size - t.signed) for t in facts.trails))
     problems = [problem for trail in facts.trails for problem in trail.problems]
     if facts.verdict == "tampered":
+        # Also where nothing is left in the window: it may be what was taken out.
         return case.finding("fail", population, max(1, len(problems)), problems, RECORDS)
+    if not case.count("records in the window", RECORDS):
+        return case.finding("no-data", population)
     if facts.verdict != "intact":
         case.notes.append("the record could not be checked as a whole; `sealtrail verify` says why")
         return case.finding("needs-human", population)
@@ -33,7 +36,7 @@ def anchored(case: Case) -> Finding:
     population = sum(trail.signed for trail in facts.trails)
     open_ = 0
     for trail in facts.trails:
-        beyond = f"sealtrail.trail:{trail.trail} and sealtrail.index>={trail.anchored_to}"
+        beyond = f"{in_trail(trail.trail)} and sealtrail.index>={trail.anchored_to}"
         open_ += case.count(f"entries of {trail.trail} in the window behind the kept checkpoint", beyond)
     if facts.verdict == "tampered":
         case.notes.append(
@@ -82,7 +85,7 @@ def readers(case: Case) -> Finding:
 
 
 CHECKS: Final = (
-    Check("INT-1", "Entries and signatures", "every entry is what was signed", intact),
+    Check("INT-1", "Entries and signatures", "every entry is what was signed", intact, needs_records=False),
     Check(
         "INT-2", "Anchored elsewhere", "a checkpoint kept outside of the folder covers the window", anchored
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sealtrail.comply.case import Case, Check, Finding, micros_of, quoted
+from sealtrail.comply.case import Case, Check, Finding, in_trail, micros_of, quoted
 from sealtrail.comply.verdict import judged
 from sealtrail.store.query.times import DAY
 
@@ -35,18 +35,24 @@ def reach(case: Case) -> Finding:
 def at_hand(case: Case) -> Finding:
     """RET-2"""
     facts = case.facts
-    query = f"event.ingested>={quoted(facts.recent_since)} and event.ingested<={quoted(facts.as_of)}"
-    in_ledger = case.number("entries of the last 90 days in the ledger", facts.recent)
-    in_index = case.number(
-        "entries of the last 90 days that a query finds", case.ask.count(query, None, None), query
-    )
-    off = abs(in_ledger - in_index)
-    found = (
-        [f"the index gives {in_index:,} of {in_ledger:,} entries; `sealtrail rebuild` makes it anew"]
-        if off
-        else []
-    )
-    return case.finding(judged(in_ledger, off, empty="no-data"), in_ledger, off, found)
+    span = f"event.ingested>={quoted(facts.recent_since)} and event.ingested<={quoted(facts.as_of)}"
+    population, found = 0, []
+    for trail in facts.trails:
+        if trail.problems:
+            case.notes.append(
+                f"{trail.trail} was changed: what is left of it cannot be counted against the index"
+            )
+            continue
+        name, query = trail.trail, f"{in_trail(trail.trail)} and {span}"
+        population += case.number(f"entries of {name} of the last 90 days in the ledger", trail.recent)
+        indexed = case.ask.count(query, None, None)
+        case.number(f"entries of {name} of the last 90 days that a query finds", indexed, query)
+        if indexed != trail.recent:
+            found.append(
+                f"the index gives {indexed:,} of {trail.recent:,} entries of {name}; `sealtrail rebuild` "
+                "makes it anew"
+            )
+    return case.finding(judged(population, len(found), empty="no-data"), population, len(found), found)
 
 
 def removals(case: Case) -> Finding:

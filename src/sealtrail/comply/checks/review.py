@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from sealtrail.comply.case import RECORDS, Case, Check, Finding, micros_of, quoted
+from sealtrail.comply.case import RECORDS, Case, Check, Finding, in_trail, micros_of, quoted
 from sealtrail.comply.verdict import judged
 from sealtrail.store.query.times import DAY, HOUR, stamp
 
 REVIEW: Final = "sealtrail.review"
 CLOSED: Final = "sealtrail.alert.close"
+REOPENED: Final = "sealtrail.alert.reopen"
 
 
 def reviewed_days(case: Case) -> dict[str, list[tuple[str, str, str]]]:
@@ -70,7 +71,7 @@ def automated(case: Case) -> Finding:
     unseen = 0
     for trail in facts.trails:
         at = facts.seen.get(trail.trail, 0)
-        query = f"{RECORDS} and sealtrail.trail:{trail.trail} and sealtrail.index>={at}"
+        query = f"{RECORDS} and {in_trail(trail.trail)} and sealtrail.index>={at}"
         if facts.behind:
             query += f" and event.ingested<{quoted(facts.behind)}"
         unseen += case.count(f"records of {trail.trail} that detection has not seen", query)
@@ -82,16 +83,13 @@ def disposed(case: Case) -> Finding:
     """REV-3"""
     query = "sealtrail.kind:alert and not sealtrail.import:true"
     population = case.count("alerts", query)
-    closed = {
-        str(value)
-        for value, _ in case.ask.values(
-            f"event.action:{CLOSED}", "sealtrail.alert.id", case.window.start, None
-        )
-    }
+    acts = case.ask.rows(f"event.action:({CLOSED} or {REOPENED})", 10_000, case.window.start, None)
+    # The last act of each alert counts.
+    last = {str(row.get("sealtrail.alert.id")): row.get("event.action") for row in acts}
     found = []
     exceptions = 0
     for value, _ in case.values(query, "event.id"):
-        if value not in closed:
+        if last.get(value) != CLOSED:
             exceptions += 1
             found.append(f"alert {value} is open")
     case.number("of these open", exceptions)
