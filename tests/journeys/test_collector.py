@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -129,3 +130,68 @@ def test_from_the_first_start_to_the_last_proof(run, serve, tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     assert json.loads(run("verify", "data", "-o", "json").stdout)["verdict"] == "intact"
+
+
+def test_tail_follows_every_event_once_through_kills_restarts_and_sealed_volumes(run, serve, tmp_path):
+    """Enough that the index closes and merges segments and the ledger seals a volume while it is followed."""
+    key = json.loads(run("key", "new", "--role", "ingest", "-o", "json").stdout)["key"]
+    process, url = serve()
+
+    def send(first: int, number: int) -> None:
+        lines = [
+            HEAD % (b"n", n, n) + b',"sealtrail.emitter":"till","sealtrail.seq":%d}' % n
+            for n in range(first, first + number)
+        ]
+        assert post(url, key, lines)["rejected"] == []
+
+    send(0, 5)
+    following = subprocess.Popen(
+        [sys.executable, "-m", "sealtrail", "tail", "-f", "--data", "data", "-o", "jsonl", "event.id:n-*"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    found: list[str] = []
+    reading = threading.Thread(
+        target=lambda: found.extend(json.loads(line)["event.id"] for line in following.stdout or ())
+    )
+
+    def until_found(number: int) -> None:
+        end = time.monotonic() + 60
+        while len(found) < number:
+            assert time.monotonic() < end
+            assert following.poll() is None
+            time.sleep(0.02)
+
+    reading.start()
+    try:
+        until_found(5)
+        sent = 5
+        for ending in (signal.SIGKILL, signal.SIGTERM, None):
+            for _ in range(12):
+                send(sent, 2000)
+                sent += 2000
+            if ending is not None:
+                process.send_signal(ending)
+                process.wait(30)
+                process, url = serve()
+        until_found(sent)
+        sealed = tmp_path / "data" / "trails" / "access" / "sealed"
+        end = time.monotonic() + 60
+        while not sealed.read_bytes():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        assert list((tmp_path / "data" / "store").glob("*.parquet"))
+        send(sent, 100)
+        sent += 100
+        until_found(sent)
+        following.send_signal(signal.SIGINT)
+        assert following.wait(30) == 0
+    finally:
+        following.kill()
+        reading.join()
+        with following:
+            complaint = following.stderr.read() if following.stderr is not None else ""
+    assert complaint == ""
+    assert found == [f"n-{n}" for n in range(sent)]

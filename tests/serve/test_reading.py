@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from sealtrail.errors import NotFoundError, QueryError
+from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve import housekeeping
+from sealtrail.serve import reading as reading_module
 from sealtrail.serve.folder import Folder
-from sealtrail.serve.reading import Reading
+from sealtrail.serve.reading import Reading, Row
 from sealtrail.store import columnar
-from sealtrail.store.columnar import Limits
+from sealtrail.store.columnar import ColumnarStore, Limits
 
 MOST = 1400  # entries that are written while another process looks
 
@@ -104,6 +106,55 @@ def test_following_goes_on_from_a_position_and_misses_nothing(collecting, line):
         rows, position = reading.after(position, "event.action:http.request")
         assert [row.fields["event.id"] for row in rows] == ["e-1", "e-3", "e-2"]
         assert reading.after(position, "*")[0] == []
+
+
+def test_whoever_begins_with_the_latest_and_goes_on_meets_each_entry_once(collecting, line, restless, until):
+    """While rows move from live to segment, segments are merged, and volumes of the ledger are sealed."""
+    with collecting(volume_entries=256) as collector:
+        reading = Reading(
+            LedgerReader(collector.folder.root, volume_entries=256),
+            ColumnarStore.open_reader(collector.folder.store),
+        )
+        collector.submit("key:1", [line(seq) for seq in range(100)])
+        searched = reading.search
+
+        def late(query: str, limit: int) -> list[Row]:
+            collector.submit("key:1", [line(100)])
+            reading.catch_up()  # as a second look at the manifest does
+            return searched(query, limit=limit)
+
+        reading.search = late
+        rows, position = reading.latest("sealtrail.kind:request", 1000)
+        found = [row.fields["sealtrail.seq"] for row in rows][::-1]
+        writer = threading.Thread(
+            target=lambda: [
+                collector.submit("key:1", [line(seq + n) for n in range(7)]) for seq in range(101, MOST, 7)
+            ]
+        )
+        writer.start()
+        while writer.is_alive() or reading.ledger.sizes() != position:
+            for rows, end in reading.news(position, "sealtrail.kind:request"):
+                found += [row.fields["sealtrail.seq"] for row in rows]
+                position = end
+        writer.join()
+        assert found == list(range(len(found)))
+        assert len(found) >= MOST
+
+
+def test_entries_pruned_while_a_batch_is_read_do_not_end_the_following(collecting, line, monkeypatch):
+    with collecting() as collector:
+        collector.submit("key:1", [line(0)])
+        taken, batch = [], reading_module.next_batch
+
+        def pruned_once(*given):
+            taken.append(1)
+            if len(taken) == 1:
+                raise NotFoundError("not-found.entry", "pruned")
+            return batch(*given)
+
+        monkeypatch.setattr(reading_module, "next_batch", pruned_once)
+        rows, _ = collector.reading.after({}, "event.id:e-0")
+        assert [row.fields["event.id"] for row in rows] == ["e-0"]
 
 
 def test_every_row_carries_its_address_whatever_a_producer_claims(collecting, line):

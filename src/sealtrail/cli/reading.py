@@ -74,16 +74,16 @@ def tail(query: str, data: Path, limit: int, follow: bool, form: str) -> None:
     sealtrail tail -f 'sealtrail.kind:alert'
     """
     reading = _open(data)
-    position = reading.catch_up()
-    rows = reading.search(query, limit=limit)[::-1] if limit else []
-    _print_lines(rows, form)
-    while follow:
-        try:
+    rows, position = reading.latest(query, limit)
+    _print_lines(rows[::-1], form)
+    try:
+        while follow:
             time.sleep(_FOLLOW_SECONDS)
-        except KeyboardInterrupt:
-            return
-        rows, position = reading.after(position, query)
-        _print_lines(rows, form)
+            for rows, end in reading.news(position, query):
+                _print_lines(rows, form)
+                position = end
+    except KeyboardInterrupt:
+        return  # it was asked to go on until then
 
 
 @click.command()

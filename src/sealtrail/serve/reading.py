@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from sealtrail.errors import NotFoundError, QueryError
-from sealtrail.event import Entry, Fields, Position
+from sealtrail.event import Batch, Entry, Fields, Position
 from sealtrail.follow import next_batch, open_entry
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.folder import Folder
@@ -146,13 +146,36 @@ class Reading:
 
     def after(self, position: Position, query: str) -> tuple[list[Row], Position]:
         """Entries that match and were sealed after `position`, in commit order, and where to go on from."""
-        matches = matching(query)
         rows: list[Row] = []
+        end = position
+        for some, end in self.news(position, query):  # noqa: B007 - the last one is where to go on from
+            rows += some
+        return rows, end
+
+    def news(self, position: Position, query: str) -> Iterator[tuple[list[Row], Position]]:
+        """As `after`, batch by batch: all of them may be more than memory holds. Raises QueryError."""
+        matches = matching(query)
         heads = self.ledger.sizes()
-        while (batch := next_batch(self.ledger, position, heads)).entries:
-            rows += [Row.of(entry) for entry in batch.entries if matches(entry)]
+        while (batch := self._next(position, heads)).entries:
             position = dict(batch.end)
-        return rows, position
+            yield [Row.of(entry) for entry in batch.entries if matches(entry)], position
+
+    def latest(self, query: str, limit: int) -> tuple[list[Row], Position]:
+        """The newest entries that match, newest first, and a position: what is before it was looked at.
+
+        Whoever goes on with `news` from there misses nothing and meets nothing twice. Raises QueryError.
+        """
+        position = self.catch_up()
+        rows = self.search(query, limit=limit) if limit else []
+        # Looking may take the writer's newer segments, which reach beyond where we had been.
+        return [row for row in rows if row.index < position.get(row.trail, 0)], position
+
+    def _next(self, position: Position, heads: Position) -> Batch:
+        try:
+            return next_batch(self.ledger, position, heads)
+        except NotFoundError:
+            # Pruned between the two looks that a batch takes; by now its first entry is known to be another.
+            return next_batch(self.ledger, position, heads)
 
     def entry(self, trail: str, index: int) -> Row:
         """One entry by its address. Raises NotFoundError."""
