@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 from sealtrail.errors import UsageError
+
+PROCESS: Final = object()
+"""What click's context carries where the command is all that its process does."""
 
 
 def run() -> None:
@@ -15,7 +19,7 @@ def run() -> None:
         problem = missing(error.name)
         print(f"sealtrail: {problem}", file=sys.stderr)  # noqa: T201 - click is what is missing
         sys.exit(problem.exit_code)
-    main()
+    main(obj=PROCESS)
 
 
 def missing(package: str | None) -> UsageError:

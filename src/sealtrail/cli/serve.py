@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sealtrail.cli import options
+from sealtrail.cli import PROCESS, options
 from sealtrail.cli.output import advise
 
 
@@ -50,6 +50,7 @@ def serve(
     import os
 
     from sealtrail.serve.running import Served
+    from sealtrail.serve.stopping import Stop
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     if not spools and (default := os.environ.get("SEALTRAIL_SPOOL")):
@@ -57,17 +58,20 @@ def serve(
     # Events hold no cycles and die by their reference count. Looking for cycles as often as Python does by
     # default was a quarter of what an event costs here; it is still done, every 50,000 containers.
     gc.set_threshold(50_000, 20, 20)
-    with Served(data, host=host, port=port, spools=spools, rules=rules) as served:
-        advise(f"collecting into {data} at {served.url}")
-        for spool in spools:
-            advise(f"following {spool}" + ("" if spool.is_dir() else ", which is not there yet"))
-        if not spools:
-            advise("following no spool: name one with --spool, or send to POST /api/v1/events")
-        if host not in {"127.0.0.1", "::1", "localhost"}:
-            advise(
-                "this address may be reached from elsewhere, and HTTP does not hide keys: put TLS before it"
-            )
-        if not served.run():
-            advise("stopped: the ledger cannot be written; see the log above")
-            ctx.exit(1)
-    advise("stopped: everything that was acknowledged is on disk and signed")
+    # As a process of its own (see `cli.run`) it ends with the block, and no late signal changes how.
+    with Stop(last=ctx.find_root().obj is PROCESS) as stop:
+        with Served(data, host=host, port=port, spools=spools, rules=rules, stop=stop) as served:
+            advise(f"collecting into {data} at {served.url}")
+            for spool in spools:
+                advise(f"following {spool}" + ("" if spool.is_dir() else ", which is not there yet"))
+            if not spools:
+                advise("following no spool: name one with --spool, or send to POST /api/v1/events")
+            if host not in {"127.0.0.1", "::1", "localhost"}:
+                advise(
+                    "this address may be reached from elsewhere, and HTTP does not hide keys: "
+                    "put TLS before it"
+                )
+            if not served.run():
+                advise("stopped: the ledger cannot be written; see the log above")
+                ctx.exit(1)
+        advise("stopped: everything that was acknowledged is on disk and signed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -14,8 +13,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sealtrail.errors import UsageError
+from sealtrail.follow.worker import Worker
 from sealtrail.serve.doors import Doors
 from sealtrail.serve.folder import Folder
+from sealtrail.serve.stopping import Stop
 from sealtrail.serve.writing import Collector
 
 GRACE_SECONDS: Final = 10  # for requests under way when the server stops
@@ -37,8 +38,11 @@ class Served:
         port: int = 8787,
         spools: Sequence[Path] = (),
         rules: Sequence[Path] = (),
+        stop: Stop | None = None,
     ) -> None:
+        """`stop` is a context that is entered: it has the signals from before this until after it."""
         self._host = host
+        self._stop = stop
         self.collector = Collector(Folder(data), spools=spools, rules=rules)
         self._socket = _bind(host, port)
         self.port = int(self._socket.getsockname()[1])
@@ -81,22 +85,27 @@ class Served:
 
     def run(self) -> bool:
         """Serve until SIGINT or SIGTERM. False when it ended because the ledger could not be written."""
+        if self._stop is not None:
+            return self._run(self._stop)
+        with Stop() as stop:
+            return self._run(stop)
+
+    def _run(self, stop: Stop) -> bool:
         assert self._server is not None
         server = self._server
 
-        def end(number: int, frame: object) -> None:  # noqa: ARG001 - the shape of a handler
+        def end() -> None:
             server.should_exit = True
 
-        # uvicorn raises a signal again when it has ended its part, for whoever was there before it. The
-        # default is to die on the spot: the collector would not get to sign what it has accepted.
-        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-        watcher = threading.Thread(target=self._watch, args=(server,), daemon=True)
-        watcher.start()
-        try:
-            server.run(sockets=[self._socket])
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        stop.then, stop.starting = end, False
+        watch = _Watch(self.collector.pipeline.failed, end)
+        if not stop.asked:
+            watch.start()
+            try:
+                # uvicorn listens for the signals itself, and raises what it heard again for us in the end.
+                server.run(sockets=[self._socket])
+            finally:
+                watch.stop()
         return not self.collector.pipeline.failed.is_set()
 
     def in_background(self) -> Callable[[], None]:
@@ -114,10 +123,24 @@ class Served:
 
         return end
 
-    def _watch(self, server: uvicorn.Server) -> None:
-        while not server.should_exit:
-            if self.collector.pipeline.failed.wait(WATCH_SECONDS):
-                server.should_exit = True
+
+class _Watch(Worker):
+    """Ends the server when the ledger cannot be written any more.
+
+    Waited for at the end, like every thread here: one that is still there when the interpreter goes holds
+    on to the index, whose library then complains of leaks.
+    """
+
+    def __init__(self, failed: threading.Event, end: Callable[[], None]) -> None:
+        super().__init__("watch")
+        self._failed = failed
+        self._end = end
+
+    def _run(self) -> None:
+        while not self._stopping.wait(WATCH_SECONDS):
+            if self._failed.is_set():
+                self._end()
+                return
 
 
 def _bind(host: str, port: int) -> socket.socket:
