@@ -105,6 +105,7 @@ class DjangoExchange(Exchange):
             head = of_scope(scope)
         super().__init__(recorder, head)
         self._request = request
+        self._is_asgi = scope is not None
 
     def answered(self, response: Any) -> Any:
         """Take note of a response's head, and have its end recorded."""
@@ -129,6 +130,9 @@ class DjangoExchange(Exchange):
             )
         else:
             self.sent = self.length = len(response.content)
+            if self._is_asgi:
+                # The record first, as at the door for ASGI: no client holds an answer of which there is none.
+                self.conclude()
         # What Django itself goes by to close what belongs to a request. The server calls it, come what may.
         response._resource_closers.append(self.finish)  # noqa: SLF001 - and an override would be a cycle
 
@@ -154,7 +158,9 @@ class DjangoExchange(Exchange):
         except BaseException as error:
             self.conclude(error)
             raise
+        # What tells the client that this was all is sent after this.
         self.ended = perf_counter_ns()
+        self.conclude()
 
     def recognised(self) -> Actor:
         """Who is signed in, if the application has looked: asking may be a query that it did not make."""

@@ -88,6 +88,27 @@ def test_a_view_that_is_cancelled_because_its_client_has_gone_is_recorded(ask, e
     assert "http.response.status_code" not in event
 
 
+@pytest.mark.parametrize("kind", ["asgi"], indirect=True)
+@pytest.mark.parametrize("target", ["/items/1", "/async/items/1", "/async/stream", "/none"])
+def test_under_asgi_the_record_is_there_before_an_answer_is_whole(ask, events, kind, target):
+    there = []
+
+    def watched(handler):
+        async def serve(scope, receive, send):
+            async def sending(message):
+                if message["type"] == "http.response.body" and not message.get("more_body"):
+                    there.append(len(events()))
+                await send(message)
+
+            await handler(scope, receive, sending)
+
+        return serve
+
+    ask(target, wrap=watched)
+    assert there == [1]
+    assert len(events()) == 1
+
+
 # Under ASGI Django itself warns of a file, which cannot be read asynchronously.
 @pytest.mark.parametrize("kind", ["wsgi"], indirect=True)
 def test_a_file_is_counted_part_by_part(ask, events, kind):
