@@ -60,6 +60,10 @@ CODES: dict[str, str] = {
     "rule.syntax": "a rule file is not valid Sigma",
     "rule.pack": "a framework's pack names a control, check or version that does not exist",
     "rule.unsupported": "a rule uses a part of Sigma that this engine does not run",
+    # a collector elsewhere
+    "remote.unreachable": "a collector elsewhere cannot be reached",
+    "remote.answer": "a collector elsewhere answered with what cannot be understood",
+    "remote.insecure": "a key would be sent in the clear to another machine",
     # doors
     "access.missing": "a request came without a key",
     "access.denied": "the key is unknown, or its role does not allow this",

@@ -35,6 +35,7 @@ def test_a_reading_is_on_disk_before_its_answer_is_out(server):
     assert told["sealtrail.details"] == {
         "count": 1,
         "door": "/api/v1/search",
+        "form": "fields",
         "limit": "100",
         "q": "user.id:ann",
         "repeated": False,

@@ -42,7 +42,7 @@ def tails(reading):
 
 
 def told(tail) -> list[str]:
-    return [fields["event.id"] for _, fields in tail.take()[0]]
+    return [fields["event.id"] for _, fields, _ in tail.take()[0]]
 
 
 def test_an_event_is_handed_to_every_tail_it_matches(tails):
@@ -66,9 +66,9 @@ def test_a_place_moves_on_past_events_that_do_not_match_once_nothing_waits(tails
     assert tail.place == "access:0.audit:11"
     tails.handle(batch(11, 12))
     assert tail.place == "access:0.audit:11"
-    assert [place for place, _ in tail.take()[0]] == ["access:0.audit:12"]
+    assert [place for place, _, _ in tail.take()[0]] == ["access:0.audit:12"]
     tails.handle(batch(3, trail="access"))
-    assert tail.take() == ([("access:4.audit:12", _access3())], 0)
+    assert tail.take() == ([("access:4.audit:12", _access3(), b"{}")], 0)
 
 
 def _access3():

@@ -53,6 +53,12 @@ def test_a_designed_error_is_its_status_with_its_code_and_what_to_do(error, stat
     assert ("www-authenticate" in answer.headers) == (status in {401, 403})
 
 
+def test_a_query_that_cannot_be_read_is_told_with_the_place():
+    error = QueryError("query.syntax", "x", query="a:(", column=3)
+    told = json.loads(Told.of(error).answer().body)["error"]
+    assert (told["query"], told["column"]) == ("a:(", 3)
+
+
 def test_a_second_is_the_least_that_somebody_is_told_to_wait():
     assert Told.of(BusyError("busy.queue", "x", retry_after=0.1)).headers["Retry-After"] == "1"
     assert Told.of(BusyError("busy.queue", "x", retry_after=7.6)).headers["Retry-After"] == "8"

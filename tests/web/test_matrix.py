@@ -46,6 +46,7 @@ NEEDS = {
     "GET /api/openapi.json": "known",
     "GET /healthz": "public",
     "GET /readyz": "read",
+    "GET /metrics": "read",
 }
 
 FILLED = {"trail": "audit", "index": "0", "level": "0", "number": "000.p/1", "address": "203.0.113.77"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
@@ -15,6 +15,7 @@ from sealtrail.cli.output import advise, counted, print_json, print_table, safe
 if TYPE_CHECKING:
     from sealtrail.detect.explain import Reason
     from sealtrail.serve.alerting import Evidence, Why
+    from sealtrail.serve.source import Triaging
 
 LEVELS: Final = ("informational", "low", "medium", "high", "critical")
 SHOWN: Final = 10  # events that `show` writes out for people; `-o json` has all
@@ -56,14 +57,11 @@ _all = click.option(
 @_level
 @_rule
 @click.option("-n", "limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most.")
-@options.data
+@options.source
 @options.output("table", "json")
-def list_(state: str, level: str | None, rule: str, limit: int, data: Path, form: str) -> None:
+def list_(state: str, level: str | None, rule: str, limit: int, source: Triaging, form: str) -> None:
     """The newest alerts, newest first."""
-    from sealtrail.serve.alerting import Alerting
-    from sealtrail.serve.folder import Folder
-
-    found = Alerting.open(Folder(data)).newest("" if state == "all" else state, level or "", rule, limit)
+    found = source.newest("" if state == "all" else state, level or "", rule, limit)
     if form == "json":
         print_json([msgspec.to_builtins(one) for one in found])
     else:
@@ -74,17 +72,14 @@ def list_(state: str, level: str | None, rule: str, limit: int, data: Path, form
 @alerts.command()
 @click.argument("identity", metavar="ID")
 @_rules
-@options.data
+@options.source
 @options.output("text", "json")
-def show(identity: str, rules: tuple[Path, ...], data: Path, form: str) -> None:
+def show(identity: str, rules: tuple[Path, ...], source: Triaging, form: str) -> None:
     """Why an alert was raised: the rule, which part of it matched what, the events, blocks and acts.
 
     The rule is asked again about the stored events. ID may be the beginning of one.
     """
-    from sealtrail.serve.alerting import Alerting
-    from sealtrail.serve.folder import Folder
-
-    why = Alerting.open(Folder(data), rules).why(identity)
+    why = source.why(identity, rules)
     if form == "json":
         print_json(msgspec.to_builtins(why))
     else:
@@ -97,7 +92,7 @@ def show(identity: str, rules: tuple[Path, ...], data: Path, form: str) -> None:
 @_level
 @_rule
 @click.option("--reason", default="", help="Recorded with the act.")
-@options.data
+@options.source
 @click.pass_context
 def ack(
     ctx: click.Context,
@@ -106,7 +101,7 @@ def ack(
     level: str | None,
     rule: str,
     reason: str,
-    data: Path,
+    source: Triaging,
 ) -> None:
     """Say that somebody looks at alerts. Exits with 1 when none of them was open.
 
@@ -114,7 +109,7 @@ def ack(
     sealtrail alerts ack 3f0f5a1e 9b21c0de
     sealtrail alerts ack --all --level low
     """
-    _act(ctx, "ack", _chosen(data, ids, every, "open", level, rule), reason, data)
+    _act(ctx, "ack", _chosen(source, ids, every, "open", level, rule), reason, source)
 
 
 @alerts.command()
@@ -123,7 +118,7 @@ def ack(
 @_level
 @_rule
 @click.option("--reason", required=True, help="What it was. Recorded with the act.")
-@options.data
+@options.source
 @click.pass_context
 def close(
     ctx: click.Context,
@@ -132,42 +127,37 @@ def close(
     level: str | None,
     rule: str,
     reason: str,
-    data: Path,
+    source: Triaging,
 ) -> None:
     """Say that alerts are dealt with, and how. Exits with 1 when all were closed already."""
-    _act(ctx, "close", _chosen(data, ids, every, "active", level, rule), reason, data)
+    _act(ctx, "close", _chosen(source, ids, every, "active", level, rule), reason, source)
 
 
 @alerts.command()
 @click.argument("ids", nargs=-1, required=True)
 @click.option("--reason", default="", help="Recorded with the act.")
-@options.data
+@options.source
 @click.pass_context
-def reopen(ctx: click.Context, ids: tuple[str, ...], reason: str, data: Path) -> None:
+def reopen(ctx: click.Context, ids: tuple[str, ...], reason: str, source: Triaging) -> None:
     """Take back an acknowledgement or a close. Exits with 1 when all were open."""
-    _act(ctx, "reopen", ids, reason, data)
+    _act(ctx, "reopen", ids, reason, source)
 
 
 def _chosen(
-    data: Path, ids: tuple[str, ...], every: bool, state: str, level: str | None, rule: str
+    source: Triaging, ids: tuple[str, ...], every: bool, state: str, level: str | None, rule: str
 ) -> Iterable[str]:
-    from sealtrail.serve.alerting import MAX_TRIAGE, Alerting
-    from sealtrail.serve.folder import Folder
+    from sealtrail.serve.alerting import MAX_TRIAGE
 
     if bool(ids) == every or (ids and (level or rule)):
         raise click.UsageError("Give ids, or --all; --level and --rule narrow --all.")
     if ids:
         return ids
-    return [one.id for one in Alerting.open(Folder(data)).newest(state, level or "", rule, MAX_TRIAGE)]
+    return [one.id for one in source.newest(state, level or "", rule, MAX_TRIAGE)]
 
 
-def _act(ctx: click.Context, verb: str, ids: Iterable[str], reason: str, data: Path) -> None:
-    from sealtrail.serve.acting import operator
-    from sealtrail.serve.operating import operate
-
+def _act(ctx: click.Context, verb: str, ids: Iterable[str], reason: str, source: Triaging) -> None:
     wanted = list(ids)
-    act: dict[str, Any] = {"act": "alerts", "verb": verb, "ids": wanted, "reason": reason}
-    done = operate(data, {**act, "by": operator()}) if wanted else {"changed": [], "unchanged": []}
+    done = source.triage(verb, wanted, reason) if wanted else {"changed": [], "unchanged": []}
     said = {"ack": "acknowledged", "close": "closed", "reopen": "reopened"}[verb]
     left = f"; {counted(len(done['unchanged']), 'alert')} stayed as before" if done["unchanged"] else ""
     advise(f"{counted(len(done['changed']), 'alert')} {said}{left}")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sealtrail.cli import options
 from sealtrail.cli.output import advise, counted, print_json, safe
+
+if TYPE_CHECKING:
+    from sealtrail.serve.source import Proving
 
 
 @click.command()
@@ -69,21 +73,19 @@ def verify(
 
 @click.command()
 @click.argument("place", metavar="TRAIL/INDEX|EVENT_ID")
-@options.data
+@options.source
 @click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="File to write; else stdout.")
 @click.option(
     "--with-entry", type=click.Path(path_type=Path), help="Also write the entry's exact bytes here."
 )
-def prove(place: str, data: Path, target: Path | None, with_entry: Path | None) -> None:
+def prove(place: str, source: Proving, target: Path | None, with_entry: Path | None) -> None:
     """A proof that one entry is in its trail, as C2SP tlog-proof: checked offline, by anybody's tools.
 
     \b
     sealtrail prove audit/17 -o 17.tlog-proof --with-entry 17.json
     sealtrail verify 17.tlog-proof --entry 17.json --key audit.vkey
     """
-    from sealtrail.serve.evidence import prove as made
-
-    proof = made(data, place)
+    proof = source.prove(place)
     if with_entry is not None:
         with_entry.write_bytes(proof.entry)
     if target is None:
@@ -95,7 +97,7 @@ def prove(place: str, data: Path, target: Path | None, with_entry: Path | None) 
 
 @click.command()
 @click.argument("query", required=False)
-@options.data
+@options.source
 @options.since
 @options.until
 @click.option("--trail", help="Export a whole trail; needs --tlog.")
@@ -103,7 +105,7 @@ def prove(place: str, data: Path, target: Path | None, with_entry: Path | None) 
 @options.output("jsonl", "raw")
 def export(
     query: str | None,
-    data: Path,
+    source: Proving,
     since: str | None,
     until: str | None,
     trail: str | None,
@@ -116,18 +118,16 @@ def export(
     sealtrail export 'user.id:alice' --since 30d > alice.jsonl
     sealtrail export --trail audit --tlog audit-log/
 
-    An export is recorded in the audit trail when a server has the folder open.
+    An export is recorded in the audit trail by the server that has the folder open, or that --url names.
     """
-    from sealtrail.serve.evidence import export_events, export_trail
-
     if (trail is None) != (tlog is None) or (trail is None) == (query is None):
         raise click.UsageError("Give a QUERY, or --trail and --tlog together.")
     if trail is not None and tlog is not None:
-        advise(f"{export_trail(data, trail, tlog):,} entries of {trail} in {tlog}")
+        advise(f"{source.export_trail(trail, tlog):,} entries of {trail} in {tlog}")
         return
     out = sys.stdout.buffer
     count = 0
-    for line in export_events(data, query or "*", since or "", until or "", raw=form == "raw"):
+    for line in source.export(query or "*", since or "", until or "", raw=form == "raw"):
         out.write(line + b"\n")
         count += 1
     out.flush()

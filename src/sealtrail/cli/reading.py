@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,17 +15,17 @@ from sealtrail.web.cells import COLUMNS
 
 if TYPE_CHECKING:
     from sealtrail.event import Fields
-    from sealtrail.serve.reading import Reading, Row
+    from sealtrail.serve.rows import Row
+    from sealtrail.serve.source import Looking
 
 _REQUEST: Final = ("http.request.method", "url.path", "http.response.status_code")
 _DETAIL: Final = ("message", "event.reason", "error.type", "sealtrail.head.trail")
 _TARGET: Final = ("sealtrail.target.type", "sealtrail.target.id", "sealtrail.target.name")
-_FOLLOW_SECONDS: Final = 0.2
 
 
 @click.command()
 @click.argument("query", default="*")
-@options.data
+@options.source
 @options.since
 @options.until
 @click.option("-n", "limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
@@ -36,7 +35,7 @@ _FOLLOW_SECONDS: Final = 0.2
 def search(
     ctx: click.Context,
     query: str,
-    data: Path,
+    source: Looking,
     since: str,
     until: str,
     limit: int,
@@ -51,7 +50,7 @@ def search(
     sealtrail search alice -n 10 -o raw          the exact bytes that are hashed
     """
     started = time.perf_counter()
-    rows = _open(data).search(query, since or "", until or "", limit)
+    rows = source.search(query, since or "", until or "", limit, raw=form == "raw")
     newest = "the newest " if len(rows) == limit else ""
     _said(query, started, f"{newest}{counted(len(rows), 'event')}")
     _print(rows, form)
@@ -61,34 +60,28 @@ def search(
 
 @click.command()
 @click.argument("query", default="*")
-@options.data
+@options.source
 @click.option(
     "-n", "limit", type=click.IntRange(0), default=10, show_default=True, help="Begin with so many."
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on as events come, until interrupted.")
 @options.output("table", "jsonl", "raw")
-def tail(query: str, data: Path, limit: int, follow: bool, form: str) -> None:
+def tail(query: str, source: Looking, limit: int, follow: bool, form: str) -> None:
     """The latest events, oldest first.
 
     \b
     sealtrail tail -f 'sealtrail.kind:alert'
     """
-    reading = _open(data)
-    rows, position = reading.latest(query, limit)
-    _print_lines(rows[::-1], form)
     try:
-        while follow:
-            time.sleep(_FOLLOW_SECONDS)
-            for rows, end in reading.news(position, query):
-                _print_lines(rows, form)
-                position = end
+        for rows in source.tail(query, limit, follow=follow, raw=form == "raw", told=_notice):
+            _print_lines(rows, form)
     except KeyboardInterrupt:
         return  # it was asked to go on until then
 
 
 @click.command()
 @click.argument("query", default="*")
-@options.data
+@options.source
 @options.since
 @options.until
 @click.option("--by", metavar="FIELD", help="Count each value of a field.")
@@ -98,7 +91,14 @@ def tail(query: str, data: Path, limit: int, follow: bool, form: str) -> None:
 )
 @options.output("table", "json", "csv")
 def count(
-    query: str, data: Path, since: str, until: str, by: str | None, every: str | None, limit: int, form: str
+    query: str,
+    source: Looking,
+    since: str,
+    until: str,
+    by: str | None,
+    every: str | None,
+    limit: int,
+    form: str,
 ) -> None:
     """Count events, in all, by a field or by time.
 
@@ -109,16 +109,15 @@ def count(
     if by and every:
         raise click.UsageError("--by and --every are two different questions: ask one of them.")
     started = time.perf_counter()
-    reading = _open(data)
     result: list[dict[str, Any]]
     if by:
-        values = reading.count_by(query, by, since or "", until or "", limit)
+        values = source.count_by(query, by, since or "", until or "", limit)
         result = [{by: value, "count": number} for value, number in values]
     elif every:
-        periods = reading.histogram(query, every, since or "", until or "")
-        result = [{"@timestamp": _stamp(start), "count": number} for start, number in periods]
+        periods = source.periods(query, every, since or "", until or "")
+        result = [{"@timestamp": start, "count": number} for start, number in periods]
     else:
-        result = [{"count": reading.count(query, since or "", until or "")}]
+        result = [{"count": source.count(query, since or "", until or "")}]
     _said(query, started, counted(len(result), "row"))
     head = [by or "@timestamp", "count"] if by or every else ["count"]
     if form == "json":
@@ -127,14 +126,6 @@ def count(
         print_csv(head, result)
     else:
         print_table(head, [[row[name] for name in head] for row in result], right=[len(head) - 1])
-
-
-def _open(data: Path) -> Reading:
-    # Here, not above: the index's libraries take longer to load than all the rest, and --help needs none.
-    from sealtrail.serve.folder import Folder
-    from sealtrail.serve.reading import Reading
-
-    return Reading.open(Folder(data))
 
 
 def _print(rows: list[Row], form: str) -> None:
@@ -198,10 +189,8 @@ def _words(row: Row) -> list[str]:
     return [cell for cell in _cells(row) if cell]
 
 
-def _stamp(time_us: int) -> str:
-    from sealtrail.store.query.times import stamp
-
-    return stamp(time_us)
+def _notice(text: str) -> None:
+    advise(safe(text))
 
 
 def _said(query: str, started: float, what: str) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
-
-import msgspec
 
 from sealtrail.errors import LedgerError, NotFoundError, UsageError
 from sealtrail.event import Fields
@@ -18,10 +15,9 @@ from sealtrail.ledger.layout import tile_of
 from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.respond.alerts import Known
-from sealtrail.respond.table import Active
 from sealtrail.serve.alerting import Alerting, Why
 from sealtrail.serve.folder import Folder
-from sealtrail.serve.guarding import Guard
+from sealtrail.serve.guarding import Guard, shown
 from sealtrail.serve.reading import Reading
 from sealtrail.store.query.times import SECOND, duration, stamp
 from sealtrail.web.protocols import Asked, Facet, Listed, Sealed
@@ -37,7 +33,7 @@ class Finding:
 
     def page(self, asked: Asked, limit: int, cursor: str = "") -> Listed:
         rows, after = self._reading.page(asked.query, asked.since, asked.until, limit, cursor)
-        return Listed([row.fields for row in rows], after)
+        return Listed([row.fields for row in rows], [row.data for row in rows], after)
 
     def count(self, asked: Asked) -> int:
         return self._reading.count(asked.query, asked.since, asked.until)
@@ -150,12 +146,10 @@ class Responding:
         self._guard = guard
 
     def blocks(self) -> list[dict[str, Any]]:
-        return [_shown(one) for one in self._guard.desk.blocks()] if self._guard is not None else []
+        return [shown(one) for one in self._guard.desk.blocks()] if self._guard is not None else []
 
     def block(self, address: str, duration: str, *, reason: str, by: str) -> dict[str, Any]:
-        return _shown(
-            _needed(self._guard).desk.block(address, _seconds(duration), reason=_why(reason), by=by)
-        )
+        return shown(_needed(self._guard).desk.block(address, _seconds(duration), reason=_why(reason), by=by))
 
     def unblock(self, address: str, *, reason: str, by: str) -> bool:
         return _needed(self._guard).desk.unblock(address, reason=_why(reason), by=by)
@@ -175,11 +169,3 @@ def _why(reason: str) -> str:
     if not reason.strip():
         raise UsageError("usage.argument", "an act needs a reason, which is recorded with it")
     return reason
-
-
-def _shown(block: Active) -> dict[str, Any]:
-    """A block as it is told, its times as RFC 3339."""
-    told = dict(msgspec.to_builtins(block))
-    for name in ("since", "until"):
-        told[name] = datetime.fromtimestamp(told[name], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return told

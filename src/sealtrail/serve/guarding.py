@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from sealtrail.follow import Cursor, Follower, Reader
 from sealtrail.follow.worker import Worker
 from sealtrail.respond.book import Book
 from sealtrail.respond.desk import Desk
+from sealtrail.respond.table import Active
 from sealtrail.serve.alerting import Alerting
 from sealtrail.serve.folder import Folder
 from sealtrail.settings import ResponseSettings
@@ -77,12 +79,12 @@ class Guard(Worker):
                 done = self.desk.block(
                     str(act["address"]), float(act["seconds"]), reason=str(act["reason"]), by=str(act["by"])
                 )
-                return _builtins(done)
+                return shown(done)
             case "unblock":
                 ended = self.desk.unblock(str(act["address"]), reason=str(act["reason"]), by=str(act["by"]))
                 return {"ended": ended}
             case "blocks":
-                return {"blocks": [_builtins(one) for one in self.desk.blocks()]}
+                return {"blocks": [shown(one) for one in self.desk.blocks()]}
             case "alerts":
                 return dict(
                     self.alerts.act(
@@ -107,5 +109,9 @@ class Guard(Worker):
                 _log.exception("the block lists could not be refreshed; it is tried again")
 
 
-def _builtins(value: object) -> dict[str, Any]:
-    return dict(msgspec.to_builtins(value))
+def shown(block: Active) -> dict[str, Any]:
+    """A block as people and programs are told of it, its times as RFC 3339."""
+    told = dict(msgspec.to_builtins(block))
+    for name in ("since", "until"):
+        told[name] = datetime.fromtimestamp(told[name], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return told

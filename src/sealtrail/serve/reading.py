@@ -13,13 +13,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-import msgspec
-
 from sealtrail.errors import NotFoundError, QueryError
-from sealtrail.event import Batch, Entry, Fields, Position
+from sealtrail.event import Batch, Entry, Position
 from sealtrail.follow import next_batch, open_entry
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.folder import Folder
+from sealtrail.serve.rows import Row
 from sealtrail.store.base import Place
 from sealtrail.store.columnar import ColumnarStore
 from sealtrail.store.lending import Loan
@@ -35,24 +34,7 @@ STEPS: Final = (
 
 _CURSOR: Final = re.compile(r"(-?\d{1,19})\.(-?\d{1,19})\.([a-z][a-z0-9-]{0,31})\.(\d{1,16})", re.ASCII)
 
-
-class Row(msgspec.Struct, frozen=True):
-    """One entry found: its address, its fields with the address among them, and its exact bytes."""
-
-    trail: str
-    index: int
-    fields: Fields
-    data: bytes
-
-    @classmethod
-    def of(cls, entry: Entry) -> Self:
-        # The address last: no producer can set it.
-        address = {"sealtrail.trail": entry.trail, "sealtrail.index": entry.index}
-        return cls(entry.trail, entry.index, {**entry.fields, **address}, entry.data)
-
-    @property
-    def address(self) -> str:
-        return f"{self.trail}/{self.index}"
+__all__ = ["Reading", "Row", "matching"]
 
 
 class Reading:

@@ -67,12 +67,12 @@ class Tail:
         if rows:
             self._wake()
 
-    def take(self) -> tuple[list[tuple[str, Fields]], int]:
+    def take(self) -> tuple[list[tuple[str, Fields, bytes]], int]:
         with self._lock:
             told = []
             for row in self._waiting:
                 self._reached({row.trail: row.index + 1})
-                told.append((_to_place(self._at), row.fields))
+                told.append((_to_place(self._at), row.fields, row.data))
             dropped = self._dropped
             self._waiting.clear()
             self._bytes = self._dropped = 0

@@ -50,6 +50,8 @@ class Told(msgspec.Struct, frozen=True):
     message: str
     hint: str = ""
     headers: Mapping[str, str] = MappingProxyType({})
+    query: str = ""  # of a query that cannot be read, and the column (from 0) at fault
+    column: int = 0
 
     @classmethod
     def of(cls, error: SealtrailError) -> Told:
@@ -75,7 +77,10 @@ class Told(msgspec.Struct, frozen=True):
                 headers["Retry-After"] = "30"
             case _:
                 status = 500
-        return cls(status, error.code, error.what, error.hint, headers)
+        told = cls(status, error.code, error.what, error.hint, headers)
+        if isinstance(error, QueryError):
+            told = msgspec.structs.replace(told, query=error.query, column=error.column)
+        return told
 
     @classmethod
     def plain(cls, status: int) -> Told:
@@ -83,8 +88,10 @@ class Told(msgspec.Struct, frozen=True):
         return cls(status, f"http.{status}", _FALLBACKS[status])
 
     def answer(self) -> Response:
-        """As JSON: `{"error": {"code", "message", "hint"}}`."""
-        said = {"code": self.code, "message": self.message, "hint": self.hint}
+        """As JSON: `{"error": {"code", "message", "hint"}}`, for a query also `query` and `column`."""
+        said: dict[str, Any] = {"code": self.code, "message": self.message, "hint": self.hint}
+        if self.query:
+            said |= {"query": self.query, "column": self.column}
         return json_answer({"error": said}, self.status, self.headers)
 
 

@@ -30,6 +30,8 @@ _ERROR: Final = {
                 "code": {"type": "string", "description": "Stable; docs/reference/errors.md explains it."},
                 "message": {"type": "string", "description": "What happened, and why."},
                 "hint": {"type": "string", "description": "What to do next; may be empty."},
+                "query": {"type": "string", "description": "The query or time that cannot be read."},
+                "column": {"type": "integer", "description": "Where in it, from 0."},
             },
         }
     },

@@ -31,6 +31,10 @@ QUERY: Final = Parameter("q", "A query; * is everything.", "*")
 SINCE: Final = Parameter("since", "From then on: 2h, today, 2026-11-24T08:00:00Z.")
 UNTIL: Final = Parameter("until", "Up to then, not included.")
 
+FORM: Final = Parameter(
+    "form", "fields, or raw: the exact text that is hashed.", "fields", choices=("fields", "raw")
+)
+
 
 def read(request: Request, parameters: Sequence[Parameter]) -> dict[str, str | int]:
     """Every declared parameter of the query string. Raises QueryError for one that is unknown or cannot be.

@@ -23,9 +23,13 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """Events with their address among the fields, newest first. `cursor` goes on; empty: no more."""
+    """Events with their address among the fields, newest first, and the bytes of each that are hashed.
+
+    `cursor` goes on after them; empty: no more.
+    """
 
     events: list[Fields]
+    entries: list[bytes]
     cursor: str
 
 
@@ -122,8 +126,8 @@ class Triage(Protocol):
 class Following(Protocol):
     """What one tail has still to be told. Safe between threads."""
 
-    def take(self) -> tuple[list[tuple[str, Fields]], int]:
-        """(where to go on from, event) of what came, oldest first, and how many were left out before them."""
+    def take(self) -> tuple[list[tuple[str, Fields, bytes]], int]:
+        """(where to go on from, event, its bytes) of what came, oldest first; how many were left out."""
         ...
 
     @property

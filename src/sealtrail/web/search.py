@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +11,7 @@ from sealtrail.errors import QueryError
 from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS
 from sealtrail.web.answers import json_answer
 from sealtrail.web.caller import Caller
-from sealtrail.web.parameters import QUERY, SINCE, UNTIL, Parameter, number, text
+from sealtrail.web.parameters import FORM, QUERY, SINCE, UNTIL, Parameter, number, text
 from sealtrail.web.protocols import Asked, Finder
 from sealtrail.web.routes import Route
 from sealtrail.web.threads import Threads
@@ -53,6 +53,7 @@ class Looking:
                     *asked,
                     Parameter("limit", "At most so many.", 100, least=1, most=MAX_SEARCH_ROWS),
                     Parameter("cursor", "Go on where an earlier answer ended."),
+                    FORM,
                 ),
                 reads=True,
             ),
@@ -102,14 +103,13 @@ class Looking:
 
         def found() -> Response:
             listed = self._finder.page(asked, limit, cursor)
-            return json_answer(
-                {
-                    "query": asked.query,
-                    "count": len(listed.events),
-                    "events": listed.events,
-                    "cursor": listed.cursor,
-                }
-            )
+            told: dict[str, Any] = {"query": asked.query, "count": len(listed.events)}
+            if text(request, "form") == "raw":
+                # Canonical JSON is UTF-8; what somebody changed on disk may not be.
+                told["entries"] = [entry.decode(errors="replace") for entry in listed.entries]
+            else:
+                told["events"] = listed.events
+            return json_answer({**told, "cursor": listed.cursor})
 
         return await self._threads.run(found)
 

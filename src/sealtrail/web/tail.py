@@ -24,7 +24,7 @@ from starlette.responses import Response, StreamingResponse
 from sealtrail.errors import AccessError
 from sealtrail.web.answers import HEADERS
 from sealtrail.web.caller import Caller
-from sealtrail.web.parameters import QUERY, Parameter, number, text
+from sealtrail.web.parameters import FORM, QUERY, Parameter, number, text
 from sealtrail.web.protocols import Follow, Following
 from sealtrail.web.routes import Route
 from sealtrail.web.threads import Threads
@@ -53,6 +53,7 @@ class Tailing:
                 parameters=(
                     QUERY,
                     Parameter("n", "Begin with so many of the latest.", 0, most=MAX_FIRST),
+                    FORM,
                 ),
                 gives="text/event-stream",
                 reads=True,
@@ -76,14 +77,14 @@ class Tailing:
         self, request: Request, following: Following, woken: asyncio.Event
     ) -> AsyncIterator[bytes]:
         yield b"retry: 2000\n\n"
-        beat = time.monotonic()
+        beat, raw = time.monotonic(), text(request, "form") == "raw"
         while not self._stopping():
             woken.clear()
             events, dropped = following.take()
-            for place, fields in events:
-                yield _message(fields, place=place)
+            for place, fields, entry in events:
+                yield _message(entry if raw else msgspec.json.encode(fields), place=place)
             if dropped:
-                yield _message({"count": dropped}, kind="dropped")
+                yield _notice("dropped", count=dropped)
             if events or dropped:
                 continue
             if time.monotonic() - beat >= BEAT_SECONDS:
@@ -91,12 +92,12 @@ class Tailing:
                 try:
                     request.state.admit()
                 except AccessError as error:
-                    yield _message({"why": error.what}, kind="end")
+                    yield _notice("end", why=error.what)
                     return
                 yield f"id: {following.place}\n: still here\n\n".encode()
             with suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), LOOK_SECONDS)
-        yield _message({"why": "the collector is stopping"}, kind="end")
+        yield _notice("end", why="the collector is stopping")
 
 
 class _Tail(StreamingResponse):
@@ -113,7 +114,10 @@ class _Tail(StreamingResponse):
             self._following.close()
 
 
-def _message(value: Any, *, kind: str = "", place: str = "") -> bytes:
-    """One message. JSON has no line ends outside its texts, and none inside them."""
-    head = (f"event: {kind}\n" if kind else "") + (f"id: {place}\n" if place else "")
-    return head.encode() + b"data: " + msgspec.json.encode(value) + b"\n\n"
+def _message(event: bytes, *, place: str) -> bytes:
+    """One event. Canonical JSON has no line ends; what was changed on disk may, and stays one message."""
+    return f"id: {place}\ndata: ".encode() + b"\ndata: ".join(event.splitlines()) + b"\n\n"
+
+
+def _notice(kind: str, **said: Any) -> bytes:
+    return f"event: {kind}\ndata: ".encode() + msgspec.json.encode(said) + b"\n\n"

@@ -1,0 +1,207 @@
+"""Where a command asks: a folder on this machine, or a collector elsewhere. The answers are the same.
+
+The protocols are what a command needs; `Here` and `Elsewhere` are the two that answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from sealtrail.serve.rows import Row
+
+if TYPE_CHECKING:
+    from sealtrail.respond.alerts import Known
+    from sealtrail.serve.alerting import Alerting, Why
+    from sealtrail.serve.evidence import Proved
+    from sealtrail.serve.reading import Reading
+
+FOLLOW_SECONDS: Final = 0.2  # between two looks into a folder that is followed
+
+
+class Where(msgspec.Struct, frozen=True):
+    """What the options of a command name. An empty `url` means the folder."""
+
+    data: Path
+    url: str = ""
+    key: str = ""
+    insecure: bool = False
+
+
+class Looking(Protocol):
+    """Reading. Raises QueryError."""
+
+    def search(self, query: str, since: str, until: str, limit: int, *, raw: bool = False) -> list[Row]:
+        """The newest that match, newest first. With `raw` only `data` of a row has to be right."""
+        ...
+
+    def tail(
+        self, query: str, limit: int, *, follow: bool, raw: bool, told: Callable[[str], None]
+    ) -> Iterator[list[Row]]:
+        """The latest `limit`, oldest first, and with `follow` what comes after. `told` is for notices."""
+        ...
+
+    def count(self, query: str, since: str, until: str) -> int: ...
+
+    def count_by(
+        self, query: str, field: str, since: str, until: str, limit: int
+    ) -> list[tuple[Any, int]]: ...
+
+    def periods(self, query: str, every: str, since: str, until: str) -> list[tuple[str, int]]:
+        """(start, events) of each period of a length that has any."""
+        ...
+
+
+class Proving(Protocol):
+    """Evidence. Raises NotFoundError."""
+
+    def prove(self, place: str) -> Proved:
+        """The proof of an entry, by its address or its event.id."""
+        ...
+
+    def export(self, query: str, since: str, until: str, *, raw: bool) -> Iterator[bytes]:
+        """All that match, oldest first, a line each. Recorded."""
+        ...
+
+    def export_trail(self, trail: str, target: Path) -> int:
+        """A whole trail as C2SP tlog-tiles into an empty folder; how many entries. Recorded."""
+        ...
+
+
+class Acting(Protocol):
+    """The hand on the lever; who acts is recorded. Raises UsageError for what cannot be done."""
+
+    def blocks(self) -> list[dict[str, Any]]:
+        """What is refused now; times are RFC 3339."""
+        ...
+
+    def block(self, address: str, duration: str, reason: str) -> dict[str, Any]: ...
+
+    def unblock(self, address: str, reason: str) -> bool: ...
+
+
+class Triaging(Protocol):
+    """The alert book. Raises NotFoundError."""
+
+    def newest(self, state: str, level: str, rule: str, limit: int) -> Sequence[Known]: ...
+
+    def why(self, identity: str, rules: Sequence[Path]) -> Why:
+        """Why an alert was raised. `rules`: those a folder is asked with beside the pack."""
+        ...
+
+    def triage(self, verb: str, identities: Sequence[str], reason: str) -> dict[str, list[str]]:
+        """`ack`, `close` or `reopen`: {"changed": ids, "unchanged": ids}."""
+        ...
+
+
+class Source(Looking, Proving, Acting, Triaging, Protocol):
+    """All of it."""
+
+
+def source(where: Where) -> Source:
+    """Who answers. Raises UsageError for a URL or key that cannot be used; nothing is asked yet."""
+    if where.url:
+        from sealtrail.serve.client import Client
+        from sealtrail.serve.elsewhere import Elsewhere
+
+        return Elsewhere(Client(where.url, where.key, insecure=where.insecure))
+    return Here(where.data)
+
+
+class Here:
+    """A data folder on this machine. Modules are loaded when asked: the index takes longest."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+
+    def search(self, query: str, since: str, until: str, limit: int, *, raw: bool = False) -> list[Row]:  # noqa: ARG002 - rows have both
+        return self._reading().search(query, since, until, limit)
+
+    def tail(
+        self,
+        query: str,
+        limit: int,
+        *,
+        follow: bool,
+        raw: bool,  # noqa: ARG002 - as above
+        told: Callable[[str], None],  # noqa: ARG002 - a folder has nothing to tell
+    ) -> Iterator[list[Row]]:
+        reading = self._reading()
+        rows, position = reading.latest(query, limit)
+        yield rows[::-1]
+        while follow:
+            time.sleep(FOLLOW_SECONDS)
+            for rows, end in reading.news(position, query):
+                yield rows
+                position = end
+
+    def count(self, query: str, since: str, until: str) -> int:
+        return self._reading().count(query, since, until)
+
+    def count_by(self, query: str, field: str, since: str, until: str, limit: int) -> list[tuple[Any, int]]:
+        return self._reading().count_by(query, field, since, until, limit)
+
+    def periods(self, query: str, every: str, since: str, until: str) -> list[tuple[str, int]]:
+        from sealtrail.store.query.times import stamp
+
+        found = self._reading().histogram(query, every, since, until)
+        return [(stamp(start), events) for start, events in found]
+
+    def prove(self, place: str) -> Proved:
+        from sealtrail.serve.evidence import prove
+
+        return prove(self._data, place)
+
+    def export(self, query: str, since: str, until: str, *, raw: bool) -> Iterator[bytes]:
+        from sealtrail.serve.evidence import export_events
+
+        return export_events(self._data, query, since, until, raw=raw)
+
+    def export_trail(self, trail: str, target: Path) -> int:
+        from sealtrail.serve.evidence import export_trail
+
+        return export_trail(self._data, trail, target)
+
+    def blocks(self) -> list[dict[str, Any]]:
+        return list(self._operate({"act": "blocks"})["blocks"])
+
+    def block(self, address: str, duration: str, reason: str) -> dict[str, Any]:
+        from sealtrail.store.query.times import SECOND
+        from sealtrail.store.query.times import duration as length
+
+        seconds = length(duration) / SECOND
+        return self._operate({"act": "block", "address": address, "seconds": seconds, "reason": reason})
+
+    def unblock(self, address: str, reason: str) -> bool:
+        return bool(self._operate({"act": "unblock", "address": address, "reason": reason})["ended"])
+
+    def newest(self, state: str, level: str, rule: str, limit: int) -> Sequence[Known]:
+        return self._alerting(()).newest(state, level, rule, limit)
+
+    def why(self, identity: str, rules: Sequence[Path]) -> Why:
+        return self._alerting(rules).why(identity)
+
+    def triage(self, verb: str, identities: Sequence[str], reason: str) -> dict[str, list[str]]:
+        return dict(self._operate({"act": "alerts", "verb": verb, "ids": list(identities), "reason": reason}))
+
+    def _reading(self) -> Reading:
+        from sealtrail.serve.folder import Folder
+        from sealtrail.serve.reading import Reading
+
+        return Reading.open(Folder(self._data))
+
+    def _alerting(self, rules: Sequence[Path]) -> Alerting:
+        from sealtrail.serve.alerting import Alerting
+        from sealtrail.serve.folder import Folder
+
+        return Alerting.open(Folder(self._data), rules)
+
+    def _operate(self, act: dict[str, Any]) -> dict[str, Any]:
+        from sealtrail.serve.acting import operator
+        from sealtrail.serve.operating import operate
+
+        return operate(self._data, {**act, "by": operator()})
