@@ -32,12 +32,12 @@ def filled(collecting, line, tmp_path) -> Callable[..., Path]:
 
     def fill(*services: str, days: int = 3, settings: str = "", **more: object) -> Path:
         lines = []
-        for service in services:
+        for place, service in enumerate(services):
             for step in range(days * 4):
                 at = f"2026-01-{1 + step // 4:02}T{step % 4 * 6:02}:00:00.000000Z"
                 fields = {"event.outcome": "success", "user.id": f"u{step % 3}", "client.ip": "192.0.2.7"}
                 fields |= {"http.request.id": f"{service}{step}", "service.name": service, "@timestamp": at}
-                lines.append(line(step, f"{service}-1", **{**fields, **more}))
+                lines.append(line(step, f"e{place}", **{**fields, **more}))
         with collecting(settings) as collector:
             if lines:
                 collector.submit("key:1", lines)
@@ -131,6 +131,23 @@ def test_the_json_has_ids_verdicts_and_evidence(filled, made):
     assert document["records"] == 24
 
 
+def test_the_page_and_the_json_carry_the_same_verdicts(filled, made):
+    report = made(filled("shop", "billing"))
+    page = report.files["report.html"].decode()
+    for control in report.report.controls:
+        assert page.count(f'<span class="id">{control.id}</span>') == 1
+        section = page.split(f'<span class="id">{control.id}</span>')[1].split("</article>")[0]
+        assert f'class="mark {control.verdict}"' in section.split("<p><strong>")[0]
+
+
+def test_what_strangers_sent_is_text_on_the_page(filled, made):
+    bad = "<img src=x onerror=alert(1)>"
+    report = made(filled(bad, "shop", **{"user.id": bad, "event.action": bad}))
+    page = report.files["report.html"].decode()
+    assert "<img" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
 def test_a_number_is_found_again_by_the_query_beside_it(filled, made):
     data = filled("shop", "billing")
     reading = Reading.open(Folder(data))
@@ -170,7 +187,7 @@ def test_a_source_that_stops_turns_the_control_that_depends_on_it_and_no_other(
         lines = []
         for step in range(12):
             at = f"2026-01-{7 + step // 4:02}T{step % 4 * 6:02}:00:00.000000Z"
-            lines.append(line(24 + step, "shop-1", **{
+            lines.append(line(24 + step, "e0", **{
                 "event.outcome": "success", "user.id": "u", "client.ip": "192.0.2.7", "service.name": "shop",
                 "http.request.id": f"s{24 + step}", "@timestamp": at,
             }))  # fmt: skip

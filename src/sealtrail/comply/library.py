@@ -10,6 +10,7 @@ from sealtrail.comply.framework import Framework
 from sealtrail.comply.pack import EDITIONS, read
 from sealtrail.errors import NotFoundError
 
+TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 PACKS: Final = Path(__file__).resolve().parent.parent / "packs" / "frameworks"
 
 
@@ -28,3 +29,11 @@ def find(name: str) -> Framework:
         )
     path = PACKS / f"{name}.yml"
     return read(path.read_text(encoding="utf-8"), path.name, CHECKS)
+
+
+def page() -> tuple[str, str]:
+    """The template of the report's page, and its style sheet."""
+    return (
+        (TEMPLATES / "report.html").read_text(encoding="utf-8"),
+        (TEMPLATES / "report.css").read_text(encoding="utf-8"),
+    )

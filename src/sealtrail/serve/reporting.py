@@ -21,7 +21,8 @@ from sealtrail.comply.checks.coverage import sources
 from sealtrail.comply.checks.review import reviewed_days
 from sealtrail.comply.evaluate import evaluate
 from sealtrail.comply.framework import Framework
-from sealtrail.comply.library import find
+from sealtrail.comply.library import find, page
+from sealtrail.comply.render import rendered
 from sealtrail.comply.report import Head, Report, Sample, Verification, assembled
 from sealtrail.comply.sampling import PROVED_EXCEPTIONS, drawn
 from sealtrail.errors import QueryError, SealtrailError, UsageError
@@ -118,6 +119,7 @@ def make(
     )
     files = dict(prover.files)
     files["report.json"] = msgspec.json.format(msgspec.json.encode(report.document()), indent=2) + b"\n"
+    files["report.html"] = rendered(report, *page())
     files[MANIFEST] = manifest(files)
     return Made(report, files)
 
