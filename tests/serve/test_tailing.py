@@ -4,6 +4,7 @@ import pytest
 
 from sealtrail.errors import QueryError
 from sealtrail.event import Batch, Entry
+from sealtrail.serve.rows import Row
 from sealtrail.serve.tailing import Tails
 
 
@@ -25,10 +26,11 @@ class Reading:
 
     def __init__(self) -> None:
         self.asked: list[dict[str, int]] = []
+        self.missed: list[Row] = []
 
-    def after(self, start, query):
+    def news(self, start, query):
         self.asked.append(dict(start))
-        return [], start
+        yield self.missed, start
 
 
 @pytest.fixture
@@ -80,6 +82,14 @@ def test_a_place_far_behind_is_read_again_in_part_and_the_rest_is_counted(tails,
     tail = tails.open("*", 0, "audit:1.access:0", lambda: None)
     assert reading.asked == [{"access": 0, "audit": 6}]
     assert tail.take() == ([], 5)
+
+
+def test_what_was_missed_is_bounded_like_what_waits_and_the_rest_is_counted(tails, reading, monkeypatch):
+    monkeypatch.setattr("sealtrail.serve.tailing.MAX_WAITING", 3)
+    reading.missed = [Row.of(entry) for entry in batch(*range(3, 8)).entries]
+    tail = tails.open("*", 0, "audit:3.access:0", lambda: None)
+    rows, dropped = tail.take()
+    assert ([fields["event.id"] for _, fields, _ in rows], dropped) == (["audit3", "audit4", "audit5"], 2)
 
 
 def test_a_query_that_cannot_be_read_leaves_nothing_open(tails):

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from sealtrail.accounts.keys import Keys
-from sealtrail.errors import QueryError
+from sealtrail.errors import LedgerError, QueryError, UsageError
 from sealtrail.web.answers import json_answer
 from sealtrail.web.caller import Doorkeeper
-from sealtrail.web.routes import Route, application
+from sealtrail.web.routes import Lasting, Route, application
 
 
 async def told(request, caller):
@@ -26,6 +26,10 @@ async def breaks(request, caller):
     raise RuntimeError("insides")
 
 
+async def ill(request, caller):
+    raise UsageError("usage.format", "a file in /var/lib/seal cannot be read")
+
+
 ROUTES = [
     Route("GET", "/open", "public", told),
     Route("GET", "/api/things", "read", told),
@@ -34,6 +38,8 @@ ROUTES = [
     Route("GET", "/api/things/{name}", "read", told),
     Route("GET", "/refuses", "public", refuses),
     Route("GET", "/breaks", "public", breaks),
+    Route("GET", "/ill", "public", ill),
+    Route("GET", "/stream", "read", told, streams=True),
 ]
 
 
@@ -106,3 +112,41 @@ def test_a_browser_is_shown_a_page_and_a_program_never_is(ask):
     assert shown("/refuses", "application/json").json()["error"]["code"] == "query.syntax"
     assert shown("/api/things").json()["error"]["code"] == "access.missing"
     assert shown("/nowhere").json()["error"]["code"] == "http.404"
+
+
+def test_what_is_wrong_with_the_house_is_logged_and_not_told(ask, caplog):
+    answer = ask("GET", "/ill")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "usage.format")
+    assert "/var/lib/seal" not in answer.text
+    assert "/var/lib/seal" in caplog.text
+
+
+def test_there_is_no_head_of_a_stream_for_it_would_do_all_the_work(ask):
+    answer = ask("HEAD", "/stream", "viewer")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    assert ask("HEAD", "/stream").status_code == 401
+
+
+def test_an_answer_that_is_never_sent_holds_nothing(tmp_path):
+    class Held(Response, Lasting):
+        abandoned = False
+
+        def abandon(self):
+            self.abandoned = True
+
+    held = Held()
+
+    async def given(request, caller):
+        return held
+
+    async def noted(request, caller, route):
+        raise LedgerError("ledger.io", "the disk is gone")
+
+    async def once() -> httpx.Response:
+        routes = [Route("GET", "/", "public", given, reads=True)]
+        app = application(routes, Doorkeeper(Keys(tmp_path)), noted=noted)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
+            return await client.get("/")
+
+    assert asyncio.run(once()).status_code == 503
+    assert held.abandoned

@@ -172,9 +172,7 @@ class LedgerReader:
         if reader is None:
             folder = self._folder / trail
             if TRAIL_NAME.fullmatch(trail) is None or not (folder / SEALED).exists():
-                raise NotFoundError(
-                    "not-found.trail", f"there is no trail {trail!r} in {self._folder.parent}"
-                )
+                raise NotFoundError("not-found.trail", f"there is no trail {trail[:60]!r}")
             reader = self._trails[trail] = TrailReader(folder, volume_entries=self._entries)
             reader.refresh()
         return reader

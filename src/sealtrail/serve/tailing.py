@@ -129,13 +129,27 @@ class Tails:
             if after:
                 start = {trail: max(at.get(trail, 0), head - MAX_BEHIND) for trail, head in heads.items()}
                 skipped = sum(index - at.get(trail, 0) for trail, index in start.items())
-                tail.begin(start, self._reading.after(start, query)[0], skipped)
+                rows, more = self._missed(start, query)
+                tail.begin(start, rows, skipped + more)
             else:
                 tail.begin(heads, self._reading.search(query, limit=first)[::-1] if first else [], 0)
         except BaseException:
             self._close(tail)
             raise
         return tail
+
+    def _missed(self, start: Position, query: str) -> tuple[list[Row], int]:
+        """What came since, as much of it as may wait for one reader, and how many more there are."""
+        rows: list[Row] = []
+        size = more = 0
+        for some, _ in self._reading.news(start, query):
+            for row in some:
+                size += len(row.data)
+                if more or len(rows) >= MAX_WAITING or size > MAX_WAITING_BYTES:
+                    more += 1
+                else:
+                    rows.append(row)
+        return rows, more
 
     def _close(self, tail: Tail) -> None:
         with self._lock:

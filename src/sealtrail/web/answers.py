@@ -17,6 +17,7 @@ from sealtrail.errors import (
     NotFoundError,
     QueryError,
     SealtrailError,
+    TamperedError,
     UsageError,
 )
 
@@ -55,7 +56,11 @@ class Told(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, error: SealtrailError) -> Told:
-        """What a designed error is over HTTP."""
+        """What a designed error is over HTTP.
+
+        What is wrong with the house itself, such as a file of it, names places on its disk: those are for its
+        log. The code is told all the same.
+        """
         headers: dict[str, str] = {}
         match error:
             case AccessError():
@@ -77,6 +82,8 @@ class Told(msgspec.Struct, frozen=True):
                 headers["Retry-After"] = "30"
             case _:
                 status = 500
+        if status == 500 or (isinstance(error, LedgerError) and not isinstance(error, TamperedError)):
+            return cls(status, error.code, _FALLBACKS[500], "", headers)
         told = cls(status, error.code, error.what, error.hint, headers)
         if isinstance(error, QueryError):
             told = msgspec.structs.replace(told, query=error.query, column=error.column)

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sealtrail.web.answers import json_answer
+from sealtrail.web.answers import HEADERS, json_answer
 from sealtrail.web.bodies import json_body
 from sealtrail.web.caller import Caller
 from sealtrail.web.parameters import Parameter, number, text
@@ -92,7 +92,7 @@ class Blocking:
             body, tag = await self._now()
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
         if tag == known:
-            return Response(status_code=304, headers=headers)
+            return Response(status_code=304, headers={**HEADERS, **headers})
         return json_answer(msgspec.Raw(body), 200, headers)
 
     async def block(self, request: Request, caller: Caller) -> Response:

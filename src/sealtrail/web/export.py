@@ -66,6 +66,7 @@ class Exporting:
                     Parameter("columns", "Fields of a CSV, commas between them.", ",".join(COLUMNS)),
                 ),
                 gives="application/x-ndjson",
+                streams=True,
             )
         ]
 

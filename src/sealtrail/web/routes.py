@@ -6,11 +6,14 @@ a byte of the body is read; no handler checks one itself.
 
 from __future__ import annotations
 
+import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
@@ -22,8 +25,18 @@ from sealtrail.web.parameters import Parameter, read
 
 Handler = Callable[[Request, Caller], Awaitable[Response]]
 
+
+class Lasting(ABC):
+    """An answer that holds something until it has ended: it is abandoned where it is never sent."""
+
+    @abstractmethod
+    def abandon(self) -> None: ...
+
+
 Page = Callable[[Request, Told], Response | None]
 """Shows a refusal to a browser as a page (or leads it to the sign-in); None where JSON will do."""
+
+_log = logging.getLogger("sealtrail.web")
 
 PLAIN: Final = (404, 405, 500)
 
@@ -40,6 +53,7 @@ class Route(msgspec.Struct, frozen=True):
     takes: type | tuple[str, ...] = ()  # the shape of a JSON body, or the media types of another
     gives: str = "application/json"
     reads: bool = False  # whether it gives out what was recorded: then the reading is recorded too
+    streams: bool = False  # whether the body is made while it is sent: then there is no HEAD of it
 
 
 Noted = Callable[[Request, Caller, Route], Awaitable[None]]
@@ -62,7 +76,10 @@ def application(
 
     async def told(request: Request, error: Exception) -> Response:
         assert isinstance(error, SealtrailError)
-        return _refused(request, Told.of(error), page)
+        said = Told.of(error)
+        if said.message != error.what:
+            _log.error("%s %s: %s", request.method, request.url.path[:200], error)
+        return _refused(request, said, page)
 
     handlers = {status: _plain(status, page) for status in PLAIN}
     app = Starlette(
@@ -77,16 +94,23 @@ def _mounted(path: str, methods: dict[str, Route], keeper: Doorkeeper, noted: No
     """One Starlette route for all methods of a path, so that a wrong one is told every one that is right."""
 
     async def endpoint(request: Request) -> Response:
-        # Starlette answers HEAD wherever GET is.
+        # Starlette answers HEAD wherever GET is, and does all the work for it.
         route = methods["GET" if request.method == "HEAD" and "HEAD" not in methods else request.method]
         caller = keeper.admit(request, route.need)
         # For answers that last: a key may be revoked while they do.
         request.state.admit = lambda: keeper.admit(request, route.need)
         if route.parameters:
             request.state.given = read(request, route.parameters)
+        if route.streams and request.method == "HEAD":
+            raise HTTPException(405, headers={"Allow": ", ".join(methods)})
         answer = await route.handle(request, caller)
         if route.reads and noted is not None and answer.status_code < 400:
-            await noted(request, caller, route)
+            try:
+                await noted(request, caller, route)
+            except BaseException:
+                if isinstance(answer, Lasting):
+                    answer.abandon()
+                raise
         return answer
 
     return StarletteRoute(path, endpoint, methods=list(methods))

@@ -20,13 +20,14 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from sealtrail.errors import AccessError
 from sealtrail.web.answers import HEADERS
 from sealtrail.web.caller import Caller
 from sealtrail.web.parameters import FORM, QUERY, Parameter, number, text
 from sealtrail.web.protocols import Follow, Following
-from sealtrail.web.routes import Route
+from sealtrail.web.routes import Lasting, Route
 from sealtrail.web.threads import Threads
 
 BEAT_SECONDS: Final = 15.0  # between two signs of life: proxies cut what is quiet for a minute
@@ -56,6 +57,7 @@ class Tailing:
                     FORM,
                 ),
                 gives="text/event-stream",
+                streams=True,
                 reads=True,
             )
         ]
@@ -85,8 +87,7 @@ class Tailing:
                 yield _message(entry if raw else msgspec.json.encode(fields), place=place)
             if dropped:
                 yield _notice("dropped", count=dropped)
-            if events or dropped:
-                continue
+            # Also while events come: a key that was revoked must not go on reading a busy stream.
             if time.monotonic() - beat >= BEAT_SECONDS:
                 beat = time.monotonic()
                 try:
@@ -95,23 +96,27 @@ class Tailing:
                     yield _notice("end", why=error.what)
                     return
                 yield f"id: {following.place}\n: still here\n\n".encode()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), LOOK_SECONDS)
+            if not events and not dropped:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), LOOK_SECONDS)
         yield _notice("end", why="the collector is stopping")
 
 
-class _Tail(StreamingResponse):
+class _Tail(StreamingResponse, Lasting):
     """The stream of one reader; whatever ends it, nothing is kept for the reader any longer."""
 
     def __init__(self, content: AsyncIterator[bytes], following: Following, headers: dict[str, str]) -> None:
         super().__init__(content, headers=headers, media_type="text/event-stream")
         self._following = following
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    def abandon(self) -> None:
+        self._following.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._following.close()
+            self.abandon()
 
 
 def _message(event: bytes, *, place: str) -> bytes:
