@@ -63,3 +63,21 @@ def test_what_is_there_is_not_overwritten(run: Run, data: Path, tmp_path: Path) 
         done = run(*arguments)
         assert done.exit_code == 2
         assert "usage.path" in done.stderr
+
+
+def test_the_doctor_says_what_is_wrong_and_what_to_do(run: Run, data: Path, tmp_path: Path) -> None:
+    mine = Path(shutil.copytree(data, tmp_path / "data"))
+    mine.chmod(0o700)
+    done = run("doctor", "--data", mine, "--spool", tmp_path / "spool")
+    assert done.exit_code == 0, done.stdout
+    assert "no server has the folder open" in done.stdout
+    assert "      -> " in done.stdout
+    assert "0 wrong" in done.stderr
+    assert run("doctor", "--data", mine, "--strict").exit_code == 1
+    mine.chmod(0o755)
+    done = run("doctor", "--data", mine, "-o", "json")
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert told["state"] == "fail"
+    assert [f["check"] for f in told["findings"] if f["state"] == "fail"] == ["permissions"]
+    assert run("doctor", "--data", tmp_path / "none").exit_code == 1

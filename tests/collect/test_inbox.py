@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -146,3 +147,22 @@ def test_a_request_that_is_taken_back_is_not_carried_out(tmp_path):
     assert inbox._answer(tmp_path / "gone.request")
     assert server.acts == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_asks_is_readable_for_the_collector(tmp_path, monkeypatch):
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    os.chown(folder, 12345, 12346)
+    seen = []
+    real = Path.rename
+
+    def renamed(self, target):
+        found = self.stat()
+        seen.append((found.st_uid, found.st_gid))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    with pytest.raises(BusyError):
+        ask(folder, {"act": "blocks"}, timeout=0.0)
+    assert seen == [(12345, 12346)]

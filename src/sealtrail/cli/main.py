@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "unblock": "response:unblock",
     "blocks": "response:blocks",
     "rebuild": "operation:rebuild",
+    "doctor": "operation:doctor",
     "backup": "operation:backup",
     "restore": "operation:restore",
 }

@@ -92,3 +92,40 @@ def restore(source: Path, target: Path, checkpoints: tuple[Path, ...], form: str
         click.echo(safe(line))
     advise(f"{target} goes on in {' and '.join(done.successors)}, as of {done.manifest.made}")
     advise(f"keep their public keys elsewhere: {', '.join(f'keys/{name}.vkey' for name in done.successors)}")
+
+
+@click.command()
+@click.option(
+    "--spool",
+    "spools",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Spool to look at, beside those a running server follows; may be repeated.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
+@options.data
+@options.output("table", "json")
+@click.pass_context
+def doctor(ctx: click.Context, spools: tuple[Path, ...], strict: bool, data: Path, form: str) -> None:
+    """Look at everything an installation stands on, and say what to do about what is wrong.
+
+    \b
+    sealtrail doctor --spool /var/lib/shop/sealtrail-spool
+
+    It changes nothing. Exits with 0 when all is well or only to be warned of, 1 when something is wrong.
+    """
+    from sealtrail.serve.doctor import examine
+    from sealtrail.serve.findings import document, worst
+
+    found = examine(data, spools)
+    state = worst(found)
+    if form == "json":
+        print_json(document(found))
+    else:
+        for one in found:
+            click.echo(f"{one.state:4}  {safe(one.check)}: {safe(one.what)}")
+            if one.todo:
+                click.echo(f"      -> {safe(one.todo)}")
+        counts = {name: sum(one.state == name for one in found) for name in ("ok", "warn", "fail")}
+        advise(f"{counts['ok']} ok, {counts['warn']} to be warned of, {counts['fail']} wrong")
+    ctx.exit(1 if state == "fail" or (strict and state == "warn") else 0)

@@ -7,6 +7,7 @@ writes the answer beside it. The folder is 0700: who can write there owns the da
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from sealtrail.follow.worker import Worker
 _log = logging.getLogger("sealtrail.inbox")
 
 REQUEST: Final = ".request"
+STAGED: Final = ".staged"  # a request that is not whole, or not the collector's to read yet
 ANSWER: Final = ".answer"
 LOOK_SECONDS: Final = 0.05  # between two looks for an answer: somebody waits for it
 
@@ -38,7 +40,13 @@ def ask(folder: Path, act: Act, *, timeout: float = 60.0) -> Act:
     """Put an act into the inbox and wait for the answer. Raises what the server's refusal says."""
     name = uuid4().hex
     answer = folder / f"{name}{ANSWER}"
-    save_json(folder / f"{name}{REQUEST}", act)
+    staged = folder / f"{name}{STAGED}"
+    save_json(staged, act)
+    if os.geteuid() == 0:
+        # The collector is another user as a rule, and a file of root's is closed to it.
+        owner = folder.stat()
+        os.chown(staged, owner.st_uid, owner.st_gid)
+    staged.rename(folder / f"{name}{REQUEST}")
     end = time.monotonic() + timeout
     while not answer.exists():
         if time.monotonic() > end:

@@ -249,6 +249,8 @@ class Collector:
                 # Named after the request: one that is carried out again after a crash is recorded once.
                 identity = {"sealtrail.emitter": f"inbox:{act['request']}", "sealtrail.seq": 0}
                 return _told(self.pipeline.record({**identity, **act["fields"]}))
+            case "health":
+                return self.health()
             case "mark":
                 return {"position": self.pipeline.mark().result()}
             case "block" | "unblock" | "blocks" | "alerts":

@@ -1,0 +1,120 @@
+"""The doctor's look at the data folder itself: who can reach into it, its keys, its settings."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from sealtrail.accounts.keys import Keys
+from sealtrail.errors import SealtrailError
+from sealtrail.event import TRAILS, base_of, generation_of, trail_name
+from sealtrail.ledger.sign import open_key
+from sealtrail.serve.findings import Finding, fail, ok, warn
+from sealtrail.serve.folder import Folder
+from sealtrail.settings import Settings
+
+YEAR: Final = 365
+
+# What is listed by name; of the rest only how many.
+_NAMED: Final = 3
+
+
+def permissions(folder: Folder) -> Iterator[Finding]:
+    """Everything in the data folder belongs to one user, and nobody else gets in."""
+    check, owner = "permissions", folder.root.stat().st_uid
+    if owner != os.geteuid():
+        yield warn(
+            check,
+            f"{folder.root} belongs to uid {owner}, and this is uid {os.geteuid()}",
+            "Run the doctor as the collector's user: `runuser -u sealtrail -- sealtrail doctor`.",
+        )
+    open_, foreign, links = [], [], []
+    for path in (folder.root, *folder.root.rglob("*")):
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue  # a server goes on meanwhile
+        if stat.S_ISLNK(found.st_mode):
+            links.append(path)
+        elif found.st_mode & 0o077:
+            open_.append(path)
+        if found.st_uid != owner:
+            foreign.append(path)
+    if folder.root in open_:
+        todo = f"Run `chmod -R go= {folder.root}`, and ask who may have read or changed it meanwhile."
+        yield fail(check, f"others than the owner can reach into {_some(open_)}", todo)
+    elif open_:
+        # The folder keeps them out, for as long as nobody opens it.
+        yield warn(check, f"only the folder protects {_some(open_)}", f"Run `chmod -R go= {folder.root}`.")
+    if foreign:
+        todo = f"Run `chown -R --reference={folder.root} {folder.root}` as root."
+        yield fail(check, f"not the folder's owner has {_some(foreign)}", todo)
+    if links:
+        yield warn(check, f"links lead out of the folder: {_some(links)}", "Replace them by what they name.")
+    if not (open_ or foreign or links):
+        yield ok(check, f"{folder.root} is its owner's alone")
+
+
+def _some(paths: list[Path]) -> str:
+    named = ", ".join(map(str, paths[:_NAMED]))
+    return named + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
+
+
+def keys(folder: Folder) -> Iterator[Finding]:
+    """The signing keys of the trails that are written, and the keys of HTTP clients."""
+    check = "keys"
+    there = [path.stem for path in folder.keys.glob("*.vkey")]
+    generation = max((generation_of(name) for name in there if base_of(name) in TRAILS), default=1)
+    for base in TRAILS:
+        trail = trail_name(base, generation)
+        path = folder.keys / f"{trail}.key"
+        if not path.exists():
+            if (folder.trails / trail).exists():
+                todo = "Put the key back from where it was kept, or restore a backup: that opens successors."
+                yield fail(check, f"{path} is missing: {trail} cannot be signed any more", todo)
+            continue
+        try:
+            open_key(folder.keys, trail)
+        except SealtrailError as error:
+            yield fail(check, error.what, error.hint or "Put the right key back.")
+        else:
+            yield ok(check, f"the key of {trail} is whole, and private")
+    try:
+        known = [key for key in Keys(folder.keys).list() if not key.revoked]
+    except SealtrailError as error:
+        yield fail(check, error.what, error.hint or "Put the file back from a backup.")
+        return
+    yield ok(check, f"{len(known)} API {'key is' if len(known) == 1 else 'keys are'} good")
+
+
+def settings(told: Settings) -> Iterator[Finding]:
+    """Settings that can be meant, and are better known."""
+    check, odd = "settings", False
+    keep, response = told.retention, told.response
+    for name, days in (("access-days", keep.access_days), ("audit-days", keep.audit_days)):
+        if days < YEAR:
+            odd = True
+            yield warn(
+                check,
+                f"[retention] {name} is {days}: less than the 12 months PCI DSS asks for",
+                "Set it to 365 or more, unless a rule about deleting says otherwise.",
+            )
+    if response.simulate:
+        odd = True
+        yield warn(
+            check,
+            "[response] simulate is on: blocks are recorded, and nobody is refused",
+            "Turn it off when you have seen enough.",
+        )
+    if any(network.endswith("/0") for network in response.allow):
+        odd = True
+        yield warn(
+            check, "[response] allow names everybody: nothing is ever blocked", "Name your own networks."
+        )
+    if not told.ledger.origin:
+        yield ok(check, "[ledger] origin is not set: the name in the keys was made up")
+    if not odd:
+        yield ok(check, "settings.toml is understood")
