@@ -25,6 +25,7 @@ from sealtrail.comply.checks import CHECKS
 from sealtrail.comply.framework import MODES
 from sealtrail.comply.library import find, names
 from sealtrail.comply.verdict import MEANINGS
+from sealtrail.detect.library import load
 from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS
 from sealtrail.serve.doors import Doors
 from sealtrail.serve.folder import Folder
@@ -255,12 +256,29 @@ def frameworks() -> str:
     return "\n".join(parts)
 
 
+def pack() -> str:
+    ruleset = load()
+    alone = [rule for rule in ruleset.rules if rule.output]
+    rows = []
+    for rule in sorted([*alone, *ruleset.correlations], key=lambda one: (one.head.file, one.head.line)):
+        head, answer = rule.head, rule.respond
+        blocks = f"`{answer.block}` for {answer.seconds // 60} minutes" if answer else ""
+        tags = ", ".join(
+            tag.removeprefix("attack.").removeprefix("owasp-api.").upper()
+            for tag in head.tags
+            if re.match(r"attack\.t\d|owasp-api\.", tag)
+        )
+        rows.append((head.title, head.level, " ".join(head.description.split()), blocks, tags))
+    return table(("rule", "level", "raises", "blocks", "tags"), rows)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "fields": fields,
     "settings": settings_page,
     "limits": limits,
     "commands": commands,
     "frameworks": frameworks,
+    "pack": pack,
     "routes": routes,
     "metrics": metrics,
 }

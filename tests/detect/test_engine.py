@@ -257,7 +257,7 @@ def test_a_regular_expression_that_runs_too_long_is_set_aside(good: Callable[[st
 
 
 def test_the_look_back_covers_windows_suppression_and_lateness(pack: Ruleset) -> None:
-    assert Engine(pack, lambda _: None).lookback_seconds == 900 + 60 + 60
+    assert Engine(pack, lambda _: None).lookback_seconds == 3600 + 60
 
 
 def test_values_of_keys_are_bounded_and_lists_are_one_value(good: Callable[[str], Ruleset]) -> None:

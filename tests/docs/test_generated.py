@@ -14,6 +14,7 @@ PAGES = {
     "http": "routes",
     "metrics": "metrics",
     "frameworks": "frameworks",
+    "rules": "pack",
 }
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from sealtrail.detect.alert import Alert, identity, short
 from sealtrail.detect.index import Index
-from sealtrail.detect.match import View, compile_node, texts_of
+from sealtrail.detect.match import Test, View, texts_of
 from sealtrail.detect.rewind import entries_before
 from sealtrail.detect.rule import SECOND, Correlation, Rule, Ruleset
 from sealtrail.detect.taxonomy import lookup, sources
@@ -32,6 +32,10 @@ _log = logging.getLogger("sealtrail.detect")
 LATENESS: Final = 60 * SECOND  # how far events of live producers may be out of order
 JITTER: Final = SECOND  # an alert behind time by less than this is not called late
 SKIPPED_KINDS: Final = frozenset({"alert", "system"})  # or an alert about an alert would be an endless story
+# What the collector says about the recording itself. It follows from no alert, so no alert can feed on it.
+HEARD_ACTIONS: Final = frozenset(
+    {"sealtrail.gap", "sealtrail.cut", "sealtrail.silence", "sealtrail.silence.end"}
+)
 SAVE_SECONDS: Final = 1.0  # an older position than needed costs a replay, never an alert
 SLOW_SECONDS: Final = 1.0  # of one regular expression on one event
 MAX_RAISED: Final = 50_000  # alerts one rule remembers to have raised
@@ -165,7 +169,10 @@ class Engine:
         if type(kind) is not str:
             kind = kind_of(fields)
         # A refusal of our own answers an attack; counted, it would feed the alert that made it.
-        if kind in self._skipped_kinds or fields.get("sealtrail.own") is True:
+        skipped = kind in self._skipped_kinds and not (
+            kind == "system" and fields.get("event.action") in HEARD_ACTIONS
+        )
+        if skipped or fields.get("sealtrail.own") is True:
             self._facts.skipped += 1
             return []
         self._facts.events += 1
@@ -178,9 +185,9 @@ class Engine:
         heard = _Heard(entry, *when)
         found: list[Alert] = []
         view = View(fields)
-        for place in places:
+        for place, test in places:
             one = self._asked[place]
-            if one.is_set_aside or not self._ask(one, view):
+            if one.is_set_aside or not self._ask(one, test, view):
                 continue
             one.matches += 1
             if one.rule.output:
@@ -219,11 +226,11 @@ class Engine:
             return moment, True
         return moment, False
 
-    def _ask(self, one: _Asked, view: View) -> bool:
+    def _ask(self, one: _Asked, test: Test, view: View) -> bool:
         if not one.has_regex:
-            return one.test(view)
+            return test(view)
         begun = self._clock()
-        matched = one.test(view)
+        matched = test(view)
         if self._clock() - begun > SLOW_SECONDS:
             # Python's regular expressions cannot be interrupted. One rule is given up, loudly, rather than
             # all of them: a second text like this one would hold up detection again.
@@ -315,12 +322,11 @@ class _Heard(NamedTuple):
 class _Asked:
     """A rule and what it has done."""
 
-    __slots__ = ("counted", "has_regex", "is_set_aside", "matches", "raised", "rule", "test")
+    __slots__ = ("counted", "has_regex", "is_set_aside", "matches", "raised", "rule")
 
     def __init__(self, rule: Rule, counted: tuple[_Counted, ...]) -> None:
         self.rule = rule
         self.counted = counted
-        self.test = compile_node(rule.condition)
         self.has_regex = any(isinstance(leaf, Regex) for leaf in leaves(rule.condition))
         self.matches = 0
         self.is_set_aside = False

@@ -39,6 +39,11 @@ from sealtrail.detect.tree import (
 )
 from sealtrail.event import Fields
 
+# Fields whose texts come again and again: what a literal finds in one is remembered.
+REPEATED: Final = frozenset({"user_agent.original", "http.request.referrer"})
+MAX_REMEMBERED: Final = 4_096  # texts of one condition
+MAX_REMEMBERED_TEXT: Final = 512  # characters of one
+
 _NUMBER: Final = re.compile(r"[+-]?\d{1,300}(?:\.\d{1,300})?", re.ASCII)
 
 
@@ -188,7 +193,9 @@ def _texts(node: Text) -> Test:
     if node.cased:
         return _over_exact(name, _text_test(node.op, values))
     fits = _text_test(node.op, values)
-    if node.op == "contains" and len(values) == 1:
+    if name in REPEATED:
+        fits = _remembered(fits)
+    elif node.op == "contains" and len(values) == 1:
         value = values[0]
 
         def contains(view: View) -> bool:
@@ -206,6 +213,23 @@ def _texts(node: Text) -> Test:
         return False
 
     return folded
+
+
+def _remembered(fits: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Ask once for each text. Clients that make up a new one each time only make the memory start over."""
+    known: dict[str, bool] = {}
+
+    def test(text: str) -> bool:
+        found = known.get(text)
+        if found is None:
+            found = fits(text)
+            if len(text) <= MAX_REMEMBERED_TEXT:
+                if len(known) >= MAX_REMEMBERED:
+                    known.clear()
+                known[text] = found
+        return found
+
+    return test
 
 
 def _over_exact(name: str, fits: Callable[[str], bool]) -> Test:

@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from sealtrail.detect.decode import decoded
 from sealtrail.event import FIELDS, Fields
+
+DECODED: Final = "sealtrail.url.decoded"
+"""The request target with everything unwrapped (`decode.decoded`): the twin of `url.original`."""
 
 KEYWORDS: Final = "sealtrail.raw"
 """The field that a keyword without a name is looked for in: the request as one text."""
@@ -66,6 +70,11 @@ def _target(fields: Fields) -> Any:
     return f"{path}?{query}" if isinstance(path, str) and query else path
 
 
+def _decoded(fields: Fields) -> Any:
+    whole = _target(fields)
+    return decoded(whole) if isinstance(whole, str) else None
+
+
 def _path(fields: Fields) -> Any:
     path = fields.get("url.path")
     if path is not None:
@@ -98,6 +107,7 @@ DERIVED: Final[Mapping[str, tuple[Callable[[Fields], Any], tuple[str, ...]]]] = 
         "url.path": (_path, ("url.path", "url.original")),
         "url.extension": (_extension, ("url.path", "url.original")),
         "http.request.method": (_method, ("http.request.method", "http.request.method_original")),
+        DECODED: (_decoded, ("url.original", "url.path")),
         KEYWORDS: (_raw, RAW_FIELDS),
     }
 )

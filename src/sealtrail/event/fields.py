@@ -127,6 +127,8 @@ _TABLE: Final = (
     Field("sealtrail.report.from", "time", "start of a report's window"),
     Field("sealtrail.report.to", "time", "end of a report's window, not included"),
     Field("sealtrail.report.manifest", "keyword", "SHA-256 of a report's manifest"),
+    Field("sealtrail.silence.source", "keyword", "service or input that stopped sending"),
+    Field("sealtrail.silence.since", "time", "when its last event came"),
     Field("sealtrail.import", "bool", "true for history: it never drives a block"),
     Field("sealtrail.own", "bool", "true for a refusal Sealtrail itself made: detection skips it"),
     # --- how it was recorded
