@@ -6,14 +6,10 @@ nothing to guess, and checking costs microseconds. It is shown once, when it is 
 
 from __future__ import annotations
 
-import fcntl
 import hmac
-import os
 import secrets
-import threading
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -21,10 +17,10 @@ from typing import Final, Literal
 
 import msgspec
 
+from sealtrail.accounts.register import Register
 from sealtrail.accounts.roles import ROLES, Right
 from sealtrail.errors import AccessError, NotFoundError, UsageError
 from sealtrail.event.entry import stamp
-from sealtrail.follow.state import save_json
 
 KEYS_FILE: Final = "api-keys.json"
 
@@ -42,6 +38,10 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     hash: str
     created: str
     revoked: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.id
 
     def may(self, right: Right) -> bool:
         return not self.revoked and right in ROLES.get(self.role, frozenset())
@@ -85,18 +85,15 @@ def _pair(value: str) -> tuple[str, str]:
 
 
 class Keys:
-    """The keys of one data folder, in `keys/api-keys.json`. Safe between threads and processes.
-
-    The file is read again when it changes, so a key that is revoked by the command line is refused by a
-    running server at the next request.
-    """
+    """The keys of one data folder, in `keys/api-keys.json`. Safe between threads and processes."""
 
     def __init__(self, folder: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._path = folder / KEYS_FILE
         self._clock = clock
-        self._lock = threading.Lock()
-        self._seen: tuple[int, int, int] | None = None
-        self._keys: dict[str, Key] = {}
+        self._register: Register[Key] = Register(
+            folder / KEYS_FILE,
+            lambda data: msgspec.json.decode(data, type=_File).keys,
+            lambda keys: _File(keys=keys),
+        )
 
     def new(self, role: str) -> tuple[str, str]:
         """(id, key). The key cannot be shown again."""
@@ -105,7 +102,7 @@ class Keys:
                 "usage.argument", f"there is no role {role!r}", hint=f"Roles are {', '.join(ROLES)}."
             )
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        with self._changing() as keys:
+        with self._register.changing() as keys:
             name = secrets.token_hex(_ID_BYTES)
             while name in keys:
                 name = secrets.token_hex(_ID_BYTES)
@@ -114,12 +111,11 @@ class Keys:
 
     def list(self) -> tuple[Key, ...]:
         """Every key ever made, revoked ones too, oldest first."""
-        with self._lock:
-            return tuple(self._current().values())
+        return self._register.all()
 
     def revoke(self, name: str) -> Key:
         """Refuse a key from now on. It stays in the list, so that its past can be explained."""
-        with self._changing() as keys:
+        with self._register.changing() as keys:
             key = keys.get(name)
             if key is None:
                 raise NotFoundError(
@@ -138,8 +134,7 @@ class Keys:
                 hint="Send it as `Authorization: Bearer KEY`; `sealtrail key new` makes one.",
             )
         name, _, secret = text.removeprefix(_PREFIX).partition("_")
-        with self._lock:
-            key = self._current().get(name)
+        key = self._register.get(name)
         # An unknown id costs the same comparison as a known one.
         same = hmac.compare_digest(_hash(secret), _NOBODY if key is None else key.hash)
         if key is None or not same or key.revoked or not text.startswith(_PREFIX):
@@ -149,52 +144,6 @@ class Keys:
                 hint="`sealtrail key new --role ROLE` makes one.",
             )
         return key
-
-    def _current(self) -> dict[str, Key]:
-        try:
-            status = self._path.stat()
-        except FileNotFoundError:
-            self._seen, self._keys = None, {}
-            return self._keys
-        # Every change is a rename, so it brings another inode or another time.
-        identity = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if identity != self._seen:
-            self._keys = self._load()
-            self._seen = identity
-        return self._keys
-
-    def _load(self) -> dict[str, Key]:
-        try:
-            file = msgspec.json.decode(self._path.read_bytes(), type=_File)
-        except FileNotFoundError:
-            return {}
-        except msgspec.MsgspecError as error:
-            raise UsageError(
-                "usage.path",
-                f"{self._path} cannot be read: {error}",
-                hint="Restore it from a backup, or remove it and make new keys.",
-            ) from None
-        return {key.id: key for key in file.keys}
-
-    @contextmanager
-    def _changing(self) -> Iterator[dict[str, Key]]:
-        """The keys to change; written when the block ends without an error.
-
-        The lock spans reading and writing: two commands at once would otherwise lose one of two new keys.
-        """
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(
-            self._path.with_name(f".{KEYS_FILE}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            with self._lock:
-                keys = self._load()
-                yield keys
-                save_json(self._path, _File(keys=list(keys.values())))
-                self._seen = None
-        finally:
-            os.close(lock)
 
 
 def _hash(secret: str) -> str:

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "report": "compliance:report",
     "rules": "rules:rules",
     "key": "keys:key",
+    "person": "people:person",
     "alerts": "alerts:alerts",
     "block": "response:block",
     "unblock": "response:unblock",

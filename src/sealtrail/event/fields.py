@@ -95,7 +95,7 @@ _TABLE: Final = (
     Field("sealtrail.policy.rule", "keyword", "rule that decided"),
     Field("sealtrail.details", "json", "what the caller added, scrubbed"),
     # --- signing in
-    Field("sealtrail.auth.method", "keyword", "password, oidc, saml, api_key, jwt or passkey"),
+    Field("sealtrail.auth.method", "keyword", "password, oidc, saml, api_key, jwt, passkey or link"),
     Field("sealtrail.auth.provider", "keyword", "who vouched for the user"),
     Field("sealtrail.auth.mfa", "bool", "whether a second factor was used"),
     Field("sealtrail.auth.factors", "keywords", "factors that were used"),

@@ -20,6 +20,7 @@ from sealtrail.serve.writing import Collector
 from sealtrail.web.alerts import Alerts
 from sealtrail.web.blocks import Blocking
 from sealtrail.web.caller import Caller, Doorkeeper
+from sealtrail.web.cookie import sessions
 from sealtrail.web.evidence import Proving
 from sealtrail.web.export import Exporting
 from sealtrail.web.health import health_routes
@@ -60,7 +61,7 @@ class Doors:
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        keeper = Doorkeeper(Keys(self._collector.folder.keys))
+        keeper = Doorkeeper(Keys(self._collector.folder.keys), sessions(self._collector.signing_in.who))
         return application(self.routes(), keeper, noted=self._noted)
 
     async def _noted(self, request: Request, caller: Caller, route: Route) -> None:

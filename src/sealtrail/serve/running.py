@@ -43,9 +43,9 @@ class Served:
         """`stop` is a context that is entered: it has the signals from before this until after it."""
         self._host = host
         self._stop = stop
-        self.collector = Collector(Folder(data), spools=spools, rules=rules)
         self._socket = _bind(host, port)
         self.port = int(self._socket.getsockname()[1])
+        self.collector = Collector(Folder(data), spools=spools, rules=rules, url=self.url)
         self._server: uvicorn.Server | None = None
 
     @property

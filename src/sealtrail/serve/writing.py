@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from sealtrail.accounts.people import People
 from sealtrail.collect.inbox import Act, Inbox
 from sealtrail.collect.intake import check_line
 from sealtrail.collect.own import CUT, STARTED, STOPPED
@@ -34,6 +35,7 @@ from sealtrail.serve.housekeeping import Housekeeping
 from sealtrail.serve.reading import Reading
 from sealtrail.serve.reads import Reads
 from sealtrail.serve.recording import placed
+from sealtrail.serve.signing_in import SigningIn
 from sealtrail.serve.tailing import Tails
 from sealtrail.settings import Settings, load
 from sealtrail.store.columnar import ColumnarStore
@@ -47,8 +49,8 @@ DRAIN_SECONDS: Final = 10.0
 class Collector:
     """A data folder open for writing. A context manager; entering starts it, leaving stops it gracefully.
 
-    `spools` are followed; `guard` runs detection and response. Without both it is what `import` and `rebuild`
-    need. Raises LedgerError (ledger.locked) when another process is the writer.
+    `spools` are followed; `guard` runs detection and response; `url` is where the console is. Without them it
+    is what `import` and `rebuild` need. Raises LedgerError (ledger.locked) while another process writes.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class Collector:
         rules: Sequence[Path] = (),
         clear_index: bool = False,
         volume_entries: int = VOLUME_ENTRIES,
+        url: str = "",
     ) -> None:
         self.folder = folder
+        self._url = url
         self._spool_paths = list(spools)
         self._with_guard = guard
         self._rule_paths = list(rules)
@@ -146,6 +150,7 @@ class Collector:
         )
         self.inbox = Inbox(folder.inbox, self._carry_out)
         self.reads = Reads(self.pipeline.record)
+        self.signing_in = SigningIn(People(folder.keys), self.pipeline.record)
 
     def _publish(self, batch: Batch) -> None:
         self.hub.publish(batch)
@@ -197,6 +202,12 @@ class Collector:
     def submit(self, source: str, lines: list[Line]) -> Receipt:
         """Submit and wait until the lines are durable. Raises BusyError, LedgerError."""
         return self.pipeline.submit(source, lines).result()
+
+    def link(self, name: str, role: str = "") -> str:
+        """The address that signs in once: a person, or with a `role` whoever runs the server."""
+        if not self._url:
+            raise UsageError("usage.argument", "this collector has no console")
+        return f"{self._url}/sign-in?link={self.signing_in.new_link(name, role)}"
 
     def settle(self, seconds: float = 10.0) -> bool:
         """Wait until every follower has seen what is durable now; False when that takes longer."""
@@ -251,6 +262,8 @@ class Collector:
                 return _told(self.pipeline.record({**identity, **act["fields"]}))
             case "health":
                 return self.health()
+            case "link":
+                return {"link": self.link(str(act["name"]), str(act["role"]))}
             case "mark":
                 return {"position": self.pipeline.mark().result()}
             case "block" | "unblock" | "blocks" | "alerts":

@@ -67,7 +67,7 @@ class Told(msgspec.Struct, frozen=True):
                 status = 401 if error.code == "access.missing" else 403
                 headers["WWW-Authenticate"] = "Bearer"
             case BusyError():
-                status = 429 if error.code == "busy.queue" else 503
+                status = 429 if error.code in {"busy.queue", "busy.attempts"} else 503
                 headers["Retry-After"] = str(max(1, round(error.retry_after)))
             case EventError():
                 status = BODY_STATUS.get(error.code, 422)

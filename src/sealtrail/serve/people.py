@@ -1,0 +1,68 @@
+"""The people of a data folder, for commands and pages: every change of them is an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sealtrail.accounts.people import Change, People
+from sealtrail.collect.inbox import ask
+from sealtrail.errors import UsageError
+from sealtrail.event import Fields
+from sealtrail.serve.acting import operator
+from sealtrail.serve.folder import Folder
+from sealtrail.serve.recording import record
+
+
+def people_of(data: Path, *, create: bool = False) -> People:
+    """The people; `create` makes the data folder where there is none yet, so that people can come first."""
+    folder = Folder(data)
+    if create:
+        folder.create()
+    else:
+        folder.check()
+    return People(folder.keys, recorder(lambda fields: record(folder, fields), operator()))
+
+
+def recorder(say: Callable[[Fields], object], by: str) -> Callable[[Change], None]:
+    """Records changes in somebody's name. `say` returns when an event is durable, or raises."""
+
+    def recorded(change: Change) -> None:
+        event: Fields = {
+            "event.action": change.action,
+            "event.category": ["iam"],
+            "event.type": [_TYPES[change.action]],
+            "user.id": by,
+            "sealtrail.target.type": "person",
+            "sealtrail.target.id": change.name,
+        }
+        if change.role_before != change.role_after:
+            event["sealtrail.change"] = [
+                {"path": "role", "old": change.role_before or None, "new": change.role_after or None}
+            ]
+        say(event)
+
+    return recorded
+
+
+_TYPES = {
+    "user_created": "creation",
+    "user_deleted": "deletion",
+    "privilege_permissions_changed": "change",
+    "authn_password_change": "change",
+}
+
+
+def link(data: Path, name: str, role: str) -> str:
+    """A one-time link of the running server, its whole address. Raises UsageError where none runs."""
+    folder = Folder(data)
+    folder.check()
+    if folder.writer() is None:
+        raise UsageError(
+            "usage.path",
+            f"no server has {data} open, and a link is good for a running one only",
+            hint="Start it with `sealtrail serve`.",
+        )
+    by = operator()
+    act = {"act": "link", "name": name or by, "role": "" if name else role, "by": by}
+    return str(ask(folder.inbox, act)["link"])
