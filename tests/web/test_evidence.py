@@ -20,6 +20,8 @@ def server(serving: Serving, tmp_path: Path) -> Iterator[Any]:
     with serving(tmp_path / "data", "[ledger]\ncheckpoint-seconds = 0.0\n") as made:
         made.send({"@timestamp": "2026-11-24T08:00:00Z", "event.action": "invoice.read", "message": "é\n"})
         assert made.served.collector.settle()
+        while made.served.collector.pipeline.published("audit") < 2:
+            pass  # signed a moment after the receipt
         yield made
 
 

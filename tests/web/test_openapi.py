@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
+import msgspec
 import pytest
 from openapi_spec_validator import validate
 
@@ -49,6 +50,23 @@ def test_a_body_is_described_by_its_shape_or_its_media_types(told):
     assert "for" in shape["properties"]
     events = told["paths"]["/api/v1/events"]["post"]["requestBody"]["content"]
     assert set(events) == {"application/x-ndjson", "application/json"}
+
+
+FILLED = {"trail": "audit", "index": "0", "id": "none"}
+
+
+def test_what_is_given_has_the_shape_that_is_described(server):
+    routes = Doors(server.served.collector, lambda: False).routes()
+    given = [route for route in routes if route.shape is not None and route.method == "GET"]
+    assert len(given) >= 8
+    for route in given:
+        path = template(route.path)
+        for name, value in FILLED.items():
+            path = path.replace(f"{{{name}}}", value)
+        answer = server.get(path, "admin")
+        assert answer.status_code == 200, path
+        msgspec.json.decode(answer.content, type=route.shape, strict=True)
+        assert set(answer.json()) <= {one.encode_name for one in msgspec.structs.fields(route.shape)}, path
 
 
 def test_pages_for_people_are_no_api():

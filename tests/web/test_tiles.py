@@ -25,6 +25,8 @@ def server(serving: Serving, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             )
         )
         assert made.served.collector.settle()
+        while made.served.collector.pipeline.published("audit") <= COUNT:
+            pass  # signed a moment after the receipt
         yield made
 
 

@@ -7,8 +7,9 @@ decided by the route table before.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from uuid_utils import uuid4
@@ -18,7 +19,7 @@ from sealtrail.collect.pipeline import Pipeline
 from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import ONCE_PREFIX
 from sealtrail.errors import EventError
-from sealtrail.event import Receipt
+from sealtrail.event import Range, Receipt, Rejection
 from sealtrail.settings import IntakeSettings
 from sealtrail.web.answers import json_answer
 from sealtrail.web.bodies import Room, bounded
@@ -27,6 +28,16 @@ from sealtrail.web.routes import Route
 from sealtrail.web.threads import Threads
 
 BODIES_AT_ONCE: Final = 4  # parsed at a time; more only wait for the interpreter, and hold memory meanwhile
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What became of a batch. `receipts` say where in each trail the accepted events stand, on disk."""
+
+    accepted: int
+    duplicates: int
+    conflicts: int
+    rejected: list[Rejection]
+    receipts: tuple[Range, ...]
 
 
 class Door:
@@ -44,7 +55,7 @@ class Door:
     def routes(self) -> list[Route]:
         about = "Takes events; answers when they are on disk."
         takes = ("application/x-ndjson", "application/json")
-        return [Route("POST", "/api/v1/events", "send", self.events, about=about, takes=takes)]
+        return [Route("POST", "/api/v1/events", "send", self.events, about=about, takes=takes, shape=Taken)]
 
     async def events(self, request: Request, caller: Caller) -> Response:
         """POST /api/v1/events: answered when what was accepted is on disk."""
@@ -55,7 +66,10 @@ class Door:
             if intake.accepted:
                 receipt = await asyncio.wrap_future(self._pipeline.submit(caller.source, intake.lines()))
         status = 422 if intake.rejected and not intake.accepted else 200
-        return json_answer(_answer(receipt, intake), status)
+        return json_answer(
+            Taken(receipt.accepted, receipt.duplicates, receipt.conflicts, intake.rejected, receipt.receipts),
+            status,
+        )
 
     def _read(self, request: Request, body: bytes, caller: Caller) -> Intake:
         """Check every line, and put what is refused into quarantine before the producer is told of it."""
@@ -73,13 +87,3 @@ class Door:
         if intake.rejected:
             self._rejects.sync()
         return intake
-
-
-def _answer(receipt: Receipt, intake: Intake) -> dict[str, Any]:
-    return {
-        "accepted": receipt.accepted,
-        "duplicates": receipt.duplicates,
-        "conflicts": receipt.conflicts,
-        "rejected": intake.rejected,
-        "receipts": receipt.receipts,
-    }

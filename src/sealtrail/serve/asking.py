@@ -15,12 +15,13 @@ from sealtrail.ledger.layout import tile_of
 from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.respond.alerts import Known
+from sealtrail.respond.table import Active
 from sealtrail.serve.alerting import Alerting, Why
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.guarding import Guard, shown
 from sealtrail.serve.reading import Reading
 from sealtrail.store.query.times import SECOND, duration, stamp
-from sealtrail.web.protocols import Asked, Facet, Listed, Sealed
+from sealtrail.web.protocols import Asked, Block, Facet, Head, Listed, Sealed
 
 FACET_SECONDS: Final = 2.0  # for all facets of one answer: what comes later is left out, and said to be
 
@@ -71,7 +72,7 @@ class Vouching:
     def proof(self, trail: str, index: int) -> str:
         return self._ledger.prove(trail, index)
 
-    def heads(self) -> list[dict[str, Any]]:
+    def heads(self) -> list[Head]:
         sizes, first = self._ledger.sizes(), self._ledger.first()
         return [self._head(trail, first.get(trail, 0), size) for trail, size in sizes.items()]
 
@@ -89,20 +90,20 @@ class Vouching:
             raise NotFoundError("not-found.entry", f"{path[:60]!r} is {error.what}") from None
         return self._ledger.tile(trail, level, number, width)
 
-    def _head(self, trail: str, first: int, size: int) -> dict[str, Any]:
+    def _head(self, trail: str, first: int, size: int) -> Head:
         note = self._ledger.checkpoint(trail)
         checkpoint, _ = Checkpoint.from_note(note)
-        return {
-            "trail": trail,
-            "origin": checkpoint.origin,
-            "first": first,
-            "size": size,
-            "signed": checkpoint.size,
-            "signed_at": self._sealed_at(trail, checkpoint.size - 1),
-            "root": b64encode(checkpoint.root).decode(),
-            "checkpoint": note.decode(),
-            "key": self._key(trail),
-        }
+        return Head(
+            trail,
+            checkpoint.origin,
+            first,
+            size,
+            checkpoint.size,
+            self._sealed_at(trail, checkpoint.size - 1),
+            b64encode(checkpoint.root).decode(),
+            note.decode(),
+            self._key(trail),
+        )
 
     def _key(self, trail: str) -> str:
         """The public key; empty for a trail of an earlier installation whose key is not here."""
@@ -145,11 +146,11 @@ class Responding:
     def __init__(self, guard: Guard | None) -> None:
         self._guard = guard
 
-    def blocks(self) -> list[dict[str, Any]]:
-        return [shown(one) for one in self._guard.desk.blocks()] if self._guard is not None else []
+    def blocks(self) -> list[Block]:
+        return [_told(one) for one in self._guard.desk.blocks()] if self._guard is not None else []
 
-    def block(self, address: str, duration: str, *, reason: str, by: str) -> dict[str, Any]:
-        return shown(_needed(self._guard).desk.block(address, _seconds(duration), reason=_why(reason), by=by))
+    def block(self, address: str, duration: str, *, reason: str, by: str) -> Block:
+        return _told(_needed(self._guard).desk.block(address, _seconds(duration), reason=_why(reason), by=by))
 
     def unblock(self, address: str, *, reason: str, by: str) -> bool:
         return _needed(self._guard).desk.unblock(address, reason=_why(reason), by=by)
@@ -159,6 +160,10 @@ def _needed(guard: Guard | None) -> Guard:
     if guard is None:
         raise UsageError("usage.argument", "this collector runs without response")
     return guard
+
+
+def _told(block: Active) -> Block:
+    return Block(**shown(block))
 
 
 def _seconds(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -9,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sealtrail.respond.alerts import Known
 from sealtrail.web.answers import json_answer
 from sealtrail.web.bodies import json_body
 from sealtrail.web.caller import Caller
@@ -39,6 +41,20 @@ class MadeOfMany(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = ""
 
 
+class Listing(msgspec.Struct, frozen=True):
+    """Alerts, newest first, and how many there are in each state."""
+
+    alerts: Sequence[Known]
+    counts: dict[str, int]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Ids of the alerts that were changed, and of those that were in that state before."""
+
+    changed: list[str]
+    unchanged: list[str]
+
+
 class Alerts:
     """Handlers over the alert book."""
 
@@ -54,6 +70,7 @@ class Alerts:
                 "read",
                 self.listed,
                 about="The newest alerts, newest first, and how many are in each state.",
+                shape=Listing,
                 parameters=(
                     Parameter("state", "active is what is not closed.", "active", choices=STATES),
                     Parameter("level", "Only of this Sigma level.", choices=LEVELS),
@@ -78,6 +95,7 @@ class Alerts:
                 self.many,
                 about="Acknowledge, close or reopen several alerts.",
                 takes=MadeOfMany,
+                shape=Outcome,
             ),
             *(
                 Route(
@@ -88,6 +106,7 @@ class Alerts:
                     about=about,
                     parameters=(ALERT,),
                     takes=Made,
+                    shape=Outcome,
                 )
                 for verb, about in (
                     ("ack", "Say that somebody looks at an alert."),
@@ -107,7 +126,7 @@ class Alerts:
                 text(request, "rule"),
                 number(request, "limit"),
             )
-            return json_answer({"alerts": alerts, "counts": self._triage.counts()})
+            return json_answer(Listing(alerts, self._triage.counts()))
 
         return await self._threads.run(found)
 
@@ -136,4 +155,4 @@ class Alerts:
         done = await run_in_threadpool(
             lambda: self._triage.act(verb, ids, by=caller.signature, reason=reason)
         )
-        return json_answer(done)
+        return json_answer(Outcome(done["changed"], done["unchanged"]))

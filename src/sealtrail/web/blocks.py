@@ -21,7 +21,7 @@ from sealtrail.web.answers import HEADERS, json_answer
 from sealtrail.web.bodies import json_body
 from sealtrail.web.caller import Caller
 from sealtrail.web.parameters import Parameter, number, text
-from sealtrail.web.protocols import Blocker
+from sealtrail.web.protocols import Block, Blocker
 from sealtrail.web.routes import Route
 
 MAX_WAIT_SECONDS: Final = 60  # of one long poll: proxies cut what is quiet for longer
@@ -34,6 +34,18 @@ class BlockAsked(msgspec.Struct, forbid_unknown_fields=True):
     address: str
     reason: str
     for_: str = msgspec.field(name="for", default="1h")
+
+
+class Blocks(msgspec.Struct, frozen=True):
+    """What is refused now, the oldest first."""
+
+    blocks: list[Block]
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """Whether there was a block to end."""
+
+    ended: bool
 
 
 class Blocking:
@@ -54,6 +66,7 @@ class Blocking:
                 "read",
                 self.listed,
                 about="What is refused now. ETag, and long poll with If-None-Match.",
+                shape=Blocks,
                 parameters=(
                     Parameter(
                         "wait",
@@ -70,6 +83,7 @@ class Blocking:
                 self.block,
                 about="Refuse an address in every application whose spool is followed.",
                 takes=BlockAsked,
+                shape=Block,
             ),
             Route(
                 "DELETE",
@@ -77,6 +91,7 @@ class Blocking:
                 "respond",
                 self.unblock,
                 about="End a block now.",
+                shape=Ended,
                 parameters=(address, Parameter("reason", "Recorded with the act.")),
             ),
         ]
@@ -109,13 +124,13 @@ class Blocking:
             lambda: self._blocker.unblock(address, reason=reason, by=caller.signature)
         )
         self._looked = float("-inf")
-        return json_answer({"ended": ended})
+        return json_answer(Ended(ended))
 
     async def _now(self) -> tuple[bytes, str]:
         """The list and its tag, at most half a second old, however many ask."""
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             blocks = await run_in_threadpool(self._blocker.blocks)
-            self._body = msgspec.json.encode({"blocks": blocks})
+            self._body = msgspec.json.encode(Blocks(blocks))
             self._tag = f'"{sha256(self._body).hexdigest()[:32]}"'
             self._looked = time.monotonic()
         return self._body, self._tag

@@ -5,19 +5,36 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sealtrail.errors import NotFoundError
+from sealtrail.event import Fields
 from sealtrail.web.answers import HEADERS, json_answer
 from sealtrail.web.caller import Caller
 from sealtrail.web.parameters import Parameter
-from sealtrail.web.protocols import Evidence
+from sealtrail.web.protocols import Evidence, Head
 from sealtrail.web.routes import Route
 from sealtrail.web.threads import Threads
 
 TRAIL: Final = Parameter("trail", "Name of a trail, such as audit.", where="path")
 INDEX: Final = Parameter("index", "Place of the entry in its trail, from 0.", 0, where="path", most=2**53)
+
+
+class EntryTold(msgspec.Struct, frozen=True):
+    """One entry. `entry` is the text whose UTF-8 bytes are hashed, `leaf` its hash in the tree, base64."""
+
+    address: str
+    event: Fields
+    entry: str
+    leaf: str
+
+
+class Integrity(msgspec.Struct, frozen=True):
+    """How far each trail is signed."""
+
+    trails: list[Head]
 
 
 class Proving:
@@ -35,6 +52,7 @@ class Proving:
                 "read",
                 self.entry,
                 about="One entry: its fields, and the exact text that is hashed.",
+                shape=EntryTold,
                 parameters=(TRAIL, INDEX),
                 reads=True,
             ),
@@ -54,6 +72,7 @@ class Proving:
                 "read",
                 self.integrity,
                 about="Each trail: how many entries, how many are signed, the latest checkpoint, the key.",
+                shape=Integrity,
             ),
         ]
 
@@ -61,13 +80,13 @@ class Proving:
         trail, index = place(request)
         found = await self._threads.run(lambda: self._evidence.entry(trail, index))
         return json_answer(
-            {
-                "address": f"{trail}/{index}",
-                "event": found.fields,
+            EntryTold(
+                f"{trail}/{index}",
+                found.fields,
                 # Canonical JSON is UTF-8; what somebody changed on disk may not be.
-                "entry": found.data.decode(errors="replace"),
-                "leaf": b64encode(found.leaf).decode(),
-            }
+                found.data.decode(errors="replace"),
+                b64encode(found.leaf).decode(),
+            )
         )
 
     async def proof(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - as above
@@ -81,7 +100,7 @@ class Proving:
         )
 
     async def integrity(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - as above
-        return json_answer({"trails": await self._threads.run(self._evidence.heads)})
+        return json_answer(Integrity(await self._threads.run(self._evidence.heads)))
 
 
 def place(request: Request) -> tuple[str, int]:

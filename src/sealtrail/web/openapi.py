@@ -95,7 +95,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "summary": route.about,
         "x-sealtrail-needs": route.need,
         "responses": {
-            "2XX": {"description": "Done.", "content": {route.gives: _content(route.gives)}},
+            "2XX": {"description": "Done.", "content": {route.gives: _content(route, schemas)}},
             "default": {"$ref": "#/components/responses/Refused"},
         },
     }
@@ -109,18 +109,25 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _content(kind: str) -> dict[str, Any]:
-    return {"schema": {"type": "object"}} if kind == "application/json" else {}
+def _content(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    if route.shape is not None:
+        return {"schema": _schema(route.shape, schemas)}
+    return {"schema": {"type": "object"}} if route.gives == "application/json" else {}
+
+
+def _schema(shape: type, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a shape; the shapes it is made of are added to `schemas`."""
+    (schema,), components = msgspec.json.schema_components(
+        [shape], ref_template="#/components/schemas/{name}"
+    )
+    schemas.update(components)
+    return dict(schema)
 
 
 def _body(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     if isinstance(route.takes, tuple):
         return {kind: {} for kind in route.takes}
-    (schema,), components = msgspec.json.schema_components(
-        [route.takes], ref_template="#/components/schemas/{name}"
-    )
-    schemas.update(components)
-    return {"application/json": {"schema": schema}}
+    return {"application/json": {"schema": _schema(route.takes, schemas)}}
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from sealtrail.event import Fields
+from sealtrail.respond.alerts import Known
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -49,6 +50,36 @@ class Sealed(msgspec.Struct, frozen=True):
     leaf: bytes
 
 
+class Head(msgspec.Struct, frozen=True):
+    """One trail: entries [first, size), of which `signed` are under the latest checkpoint, a C2SP note.
+
+    `signed_at`: when that was. `root`: base64. `key`: the public key, a C2SP vkey; empty where there is none.
+    """
+
+    trail: str
+    origin: str
+    first: int
+    size: int
+    signed: int
+    signed_at: str
+    root: str
+    checkpoint: str
+    key: str
+
+
+class Block(msgspec.Struct, frozen=True):
+    """One block. Times are RFC 3339. `cause`: the alert's id, empty for an operator's block."""
+
+    address: str
+    since: str
+    until: str
+    id: str
+    cause: str
+    reason: str
+    by: str
+    simulated: bool
+
+
 class Finder(Protocol):
     """Answers from the index. Raises QueryError."""
 
@@ -80,7 +111,7 @@ class Evidence(Protocol):
         """C2SP tlog-proof text, against the latest checkpoint."""
         ...
 
-    def heads(self) -> list[dict[str, Any]]:
+    def heads(self) -> list[Head]:
         """Each trail: what is in it, and what of it was signed last."""
         ...
 
@@ -92,11 +123,11 @@ class Evidence(Protocol):
 class Blocker(Protocol):
     """The hand on the lever. `by` is recorded. Raises UsageError for what cannot be blocked."""
 
-    def blocks(self) -> list[dict[str, Any]]:
-        """What is refused now, the oldest first; times are RFC 3339."""
+    def blocks(self) -> list[Block]:
+        """What is refused now, the oldest first."""
         ...
 
-    def block(self, address: str, duration: str, *, reason: str, by: str) -> dict[str, Any]: ...
+    def block(self, address: str, duration: str, *, reason: str, by: str) -> Block: ...
 
     def unblock(self, address: str, *, reason: str, by: str) -> bool:
         """False where the address was not blocked."""
@@ -106,7 +137,7 @@ class Blocker(Protocol):
 class Triage(Protocol):
     """The alert book. Raises NotFoundError, and UsageError for what cannot be asked or done."""
 
-    def newest(self, state: str = "", level: str = "", rule: str = "", limit: int = 100) -> Sequence[Any]:
+    def newest(self, state: str = "", level: str = "", rule: str = "", limit: int = 100) -> Sequence[Known]:
         """The newest alerts, newest first. `state` `active` means not closed; empty texts mean any."""
         ...
 

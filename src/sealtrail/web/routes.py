@@ -52,6 +52,7 @@ class Route(msgspec.Struct, frozen=True):
     parameters: tuple[Parameter, ...] = ()
     takes: type | tuple[str, ...] = ()  # the shape of a JSON body, or the media types of another
     gives: str = "application/json"
+    shape: type | None = None  # of the JSON that is given
     reads: bool = False  # whether it gives out what was recorded: then the reading is recorded too
     streams: bool = False  # whether the body is made while it is sent: then there is no HEAD of it
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sealtrail.errors import QueryError
+from sealtrail.event import Fields
 from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS
 from sealtrail.web.answers import json_answer
 from sealtrail.web.caller import Caller
@@ -33,6 +36,74 @@ FACETS: Final = (
 """What is counted where nobody says: what happened, how it ended, who, from where, in what."""
 
 
+class Found(msgspec.Struct, frozen=True):
+    """Events, newest first: flat, with their address. `entries` in their place where `form` is raw."""
+
+    query: str
+    count: int
+    cursor: str
+    events: list[Fields] | UnsetType = UNSET
+    entries: list[str] | UnsetType = UNSET
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Each of `counts` has `count` and, where asked for, the field or the start of the period."""
+
+    query: str
+    counts: list[dict[str, Any]]
+
+
+class Period(msgspec.Struct, frozen=True):
+    """Events from a start on, for one length."""
+
+    start: str = msgspec.field(name="@timestamp")
+    count: int = 0
+
+
+class Histogram(msgspec.Struct, frozen=True):
+    """Periods that have any events, oldest first; `every` is their length."""
+
+    query: str
+    every: str
+    periods: list[Period]
+
+
+class Value(msgspec.Struct, frozen=True):
+    """One value of a field and how many events have it."""
+
+    value: Any
+    count: int
+
+
+class FacetTold(msgspec.Struct, frozen=True):
+    """The most frequent values of a field. `late`: there was no time for it, so there are none."""
+
+    field: str
+    values: list[Value]
+    late: bool
+
+
+class Facets(msgspec.Struct, frozen=True):
+    """Facets in the order that was asked for."""
+
+    query: str
+    facets: list[FacetTold]
+
+
+class FieldTold(msgspec.Struct, frozen=True):
+    """One field: its name, its type and what it says."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+class FieldsTold(msgspec.Struct, frozen=True):
+    """Every field that is known, in schema order."""
+
+    fields: list[FieldTold]
+
+
 class Looking:
     """Handlers over one finder."""
 
@@ -49,6 +120,7 @@ class Looking:
                 "read",
                 self.search,
                 about="Events that match, newest first.",
+                shape=Found,
                 parameters=(
                     *asked,
                     Parameter("limit", "At most so many.", 100, least=1, most=MAX_SEARCH_ROWS),
@@ -63,6 +135,7 @@ class Looking:
                 "read",
                 self.count,
                 about="How many events match: in all, by a field, or by time.",
+                shape=Counts,
                 parameters=(
                     *asked,
                     Parameter("by", "Count each value of this field."),
@@ -77,6 +150,7 @@ class Looking:
                 "read",
                 self.histogram,
                 about="Events over time.",
+                shape=Histogram,
                 parameters=(*asked, Parameter("every", "Length of a period; chosen where none is given.")),
                 reads=True,
             ),
@@ -86,6 +160,7 @@ class Looking:
                 "read",
                 self.facets,
                 about="The most frequent values of several fields, as far as there is time.",
+                shape=Facets,
                 parameters=(
                     *asked,
                     Parameter("fields", "Names with commas between them.", ",".join(FACETS)),
@@ -94,7 +169,12 @@ class Looking:
                 reads=True,
             ),
             Route(
-                "GET", "/api/v1/fields", "read", self.fields, about="Every field that is known, and its type."
+                "GET",
+                "/api/v1/fields",
+                "read",
+                self.fields,
+                about="Every field that is known, and its type.",
+                shape=FieldsTold,
             ),
         ]
 
@@ -103,13 +183,17 @@ class Looking:
 
         def found() -> Response:
             listed = self._finder.page(asked, limit, cursor)
-            told: dict[str, Any] = {"query": asked.query, "count": len(listed.events)}
-            if text(request, "form") == "raw":
-                # Canonical JSON is UTF-8; what somebody changed on disk may not be.
-                told["entries"] = [entry.decode(errors="replace") for entry in listed.entries]
-            else:
-                told["events"] = listed.events
-            return json_answer({**told, "cursor": listed.cursor})
+            raw = text(request, "form") == "raw"
+            return json_answer(
+                Found(
+                    asked.query,
+                    len(listed.events),
+                    listed.cursor,
+                    UNSET if raw else listed.events,
+                    # Canonical JSON is UTF-8; what somebody changed on disk may not be.
+                    [entry.decode(errors="replace") for entry in listed.entries] if raw else UNSET,
+                )
+            )
 
         return await self._threads.run(found)
 
@@ -123,10 +207,13 @@ class Looking:
                 values = self._finder.count_by(asked, by, number(request, "limit"))
                 counts = [{by: value, "count": events} for value, events in values]
             elif every:
-                counts = _periods(self._finder.periods(asked, every)[1])
+                counts = [
+                    {"@timestamp": start, "count": events}
+                    for start, events in self._finder.periods(asked, every)[1]
+                ]
             else:
                 counts = [{"count": self._finder.count(asked)}]
-            return json_answer({"query": asked.query, "counts": counts})
+            return json_answer(Counts(asked.query, counts))
 
         return await self._threads.run(counted)
 
@@ -135,7 +222,8 @@ class Looking:
 
         def counted() -> Response:
             length, periods = self._finder.periods(asked, every)
-            return json_answer({"query": asked.query, "every": length, "periods": _periods(periods)})
+            told = [Period(start, events) for start, events in periods]
+            return json_answer(Histogram(asked.query, length, told))
 
         return await self._threads.run(counted)
 
@@ -148,26 +236,18 @@ class Looking:
         def counted() -> Response:
             found = self._finder.facets(asked, names, limit)
             told = [
-                {
-                    "field": one.field,
-                    "values": [{"value": value, "count": events} for value, events in one.values],
-                    "late": one.late,
-                }
+                FacetTold(one.field, [Value(value, events) for value, events in one.values], one.late)
                 for one in found
             ]
-            return json_answer({"query": asked.query, "facets": told})
+            return json_answer(Facets(asked.query, told))
 
         return await self._threads.run(counted)
 
     async def fields(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - as above
         known = [*FIELDS.values(), *ADDRESS_FIELDS]
-        return json_answer({"fields": [one._asdict() for one in known]})
+        return json_answer(FieldsTold([FieldTold(*one) for one in known]))
 
 
 def question(request: Request) -> Asked:
     """The question a request asks: `q`, `since`, `until`."""
     return Asked(text(request, "q"), text(request, "since"), text(request, "until"))
-
-
-def _periods(periods: list[tuple[str, int]]) -> list[dict[str, str | int]]:
-    return [{"@timestamp": start, "count": events} for start, events in periods]
