@@ -59,3 +59,45 @@ def test_a_checkpoint_kept_elsewhere_is_taken(run: Run, mine: Path, tmp_path: Pa
     document = json.loads((tmp_path / "r" / "report.json").read_text())
     assert document["verification"]["anchored"] is True
     assert next(c for c in document["controls"] if c["id"] == "10.3.3")["verdict"] == "pass"
+
+
+def test_a_day_is_signed_for_and_listed(run: Run, mine: Path) -> None:
+    signed = run("review", "sign", "--day", "2026-11-24", "--note", "two \x1b[31malerts", "--data", mine)
+    assert signed.exit_code == 0, signed.stderr
+    assert "2026-11-24 (4 records, 0 alerts) is signed for by" in signed.stderr
+    window = ("--from", "2026-11-23", "--to", "2026-11-24", "--data", mine)
+    rows = json.loads(run("review", "list", *window, "-o", "json").stdout)
+    assert [row["day"] for row in rows] == ["2026-11-23", "2026-11-24"]
+    assert rows[1]["note"] == "two \x1b[31malerts"
+    table = run("review", "list", *window)
+    assert "2026-11-24" in table.stdout
+    assert "\x1b" not in table.stdout
+
+
+def test_missing_days_can_fail_a_script(run: Run, data: Path) -> None:
+    window = ("--from", "2020-01-01", "--to", "2020-01-02", "--data", data)
+    done = run("review", "list", *window)
+    assert done.exit_code == 0
+    assert "2 days, 2 without a review in time" in done.stderr
+    assert run("review", "list", *window, "--fail-missing").exit_code == 1
+    assert run("review", "list", "--data", data).exit_code == 0
+
+
+def test_a_day_that_is_none_is_refused(run: Run, mine: Path) -> None:
+    done = run("review", "sign", "--day", "2h", "--data", mine)
+    assert done.exit_code == 2
+    assert "usage.argument" in done.stderr
+
+
+def test_a_plan_of_a_young_folder_has_nothing_to_remove(run: Run, mine: Path) -> None:
+    done = run("retain", "plan", "--data", mine)
+    assert done.exit_code == 0, done.stderr
+    assert "nothing is old enough to go" in done.stderr
+    assert "access" in done.stdout
+    rows = json.loads(run("retain", "plan", "--data", mine, "-o", "json").stdout)
+    assert [(row["trail"], row["days"], row["entries"]) for row in rows] == [
+        ("access", 400, 0),
+        ("audit", 2200, 0),
+    ]
+    ran = run("retain", "run", "--data", mine, "-o", "json")
+    assert (ran.exit_code, json.loads(ran.stdout)) == (0, [])

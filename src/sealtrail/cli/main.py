@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "prove": "evidence:prove",
     "export": "evidence:export",
     "report": "compliance:report",
+    "review": "compliance:review",
+    "retain": "compliance:retain",
     "rules": "rules:rules",
     "key": "keys:key",
     "person": "people:person",

@@ -130,6 +130,8 @@ class TrailReader:
             self._blocks.forget(lambda first: first < self._sealed_size)
         if self._changed(PRUNED):
             self.first = floor_of(self.folder)
+            # What was removed is not to be had from memory either.
+            self._blocks.forget(lambda first: first < self.first)
         size, volume = self._sealed_size, len(self._sealed)
         while True:
             active = self._actives.get(volume)

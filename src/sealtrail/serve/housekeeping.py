@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from sealtrail.collect.own import PRUNE
 from sealtrail.collect.pipeline import Pipeline
-from sealtrail.event import base_of, read
+from sealtrail.event import Position, base_of
 from sealtrail.follow import Hub
 from sealtrail.follow.worker import Worker
 from sealtrail.ledger.layout import VOLUME_ENTRIES
-from sealtrail.ledger.prune import prunable, prune_volumes
+from sealtrail.ledger.prune import prune_volumes
 from sealtrail.ledger.reader import LedgerReader
+from sealtrail.serve.retaining import Planned, kept_days, planned
 from sealtrail.settings import RetentionSettings
 from sealtrail.store.columnar import ColumnarStore
 
@@ -37,6 +40,7 @@ class Housekeeping(Worker):
         hub: Hub,
         store: ColumnarStore,
         *,
+        left: Sequence[Position] = (),
         volume_entries: int = VOLUME_ENTRIES,
     ) -> None:
         super().__init__("housekeeping")
@@ -48,6 +52,9 @@ class Housekeeping(Worker):
         self._store = store
         self._entries = volume_entries
         self._retained = -RETENTION_SECONDS
+        self._left = tuple(left)
+        # An operator may ask while the hourly look is at it: neither may announce what the other has.
+        self._lock = threading.RLock()
         self._announced: dict[str, tuple[int, int]] = {}  # trail -> (end, index of the event in audit)
 
     def _run(self) -> None:
@@ -70,51 +77,55 @@ class Housekeeping(Worker):
             self.retain(datetime.now(UTC))
             self._retained = time.monotonic()
 
-    def retain(self, now: datetime) -> None:
-        """Announce which whole volumes are older than their trail's retention, and drop what was announced.
+    def _seen(self, trail: str) -> int:
+        """The slowest follower's place: of those that run here, and of those that have left theirs."""
+        return min([self._hub.slowest(trail), *(position.get(trail, 0) for position in self._left)])
+
+    def retain(self, now: datetime, by: str = "") -> list[Planned]:
+        """Announce which whole volumes are older than their trail's retention; what was announced.
 
         The announcement is an event, and a checkpoint has to cover it before anything is removed: a volume
         that is missing without one is tampering. So what is announced now is dropped at a later look.
         """
-        keep = {"access": self._settings.access_days, "audit": self._settings.audit_days}
-        for trail in self._ledger.trails():
-            base = base_of(trail)
-            if base not in keep:
-                continue
-            days = keep[base]
-            end = self._expired(trail, now - timedelta(days=days))
-            if end > max(self._ledger.first()[trail], self._announced.get(trail, (0, 0))[0]):
-                self._announce(trail, end, base, days)
+        with self._lock:
+            found = planned(
+                self._ledger,
+                self._trails,
+                kept_days(self._settings),
+                self._seen,
+                now,
+                volume_entries=self._entries,
+            )
+            fresh = [
+                one for one in found if one.end > max(one.first, self._announced.get(one.trail, (0, 0))[0])
+            ]
+            for one in fresh:
+                self._announce(one, by)
+            return fresh
 
-    def drop_announced(self) -> None:
-        """Remove volumes whose prune event is signed."""
-        for trail, (end, event) in list(self._announced.items()):
-            if self._pipeline.published(self._pipeline.trail("audit")) > event:
-                # The index first: after a crash in between it names nothing that is gone.
-                self._store.forget(trail, end)
-                prune_volumes(self._trails / trail, end, volume_entries=self._entries)
-                del self._announced[trail]
+    def drop_announced(self) -> int:
+        """Remove volumes whose prune event is signed; how many trails still wait for that."""
+        with self._lock:
+            for trail, (end, event) in list(self._announced.items()):
+                if self._pipeline.published(self._pipeline.trail("audit")) > event:
+                    # The index first: after a crash in between it names nothing that is gone.
+                    self._store.forget(trail, end)
+                    prune_volumes(self._trails / trail, end, volume_entries=self._entries)
+                    self._ledger.first()  # a look: what it remembers of them goes as well
+                    del self._announced[trail]
+            return len(self._announced)
 
-    def _expired(self, trail: str, limit: datetime) -> int:
-        """The first index whose volume must stay. Nothing goes that a follower has not seen."""
-        size = min(self._ledger.sizes()[trail], self._hub.slowest(trail))
-        end = self._ledger.first()[trail]
-        # A volume may go when the entry after it is old enough as well: then all of it is.
-        while end + self._entries < size:
-            after = read(self._ledger.entry(trail, end + self._entries))
-            if datetime.fromisoformat(after["event.ingested"]) > limit:
-                break
-            end += self._entries
-        return prunable(self._trails / trail, end, volume_entries=self._entries)
-
-    def _announce(self, trail: str, end: int, base: str, days: int) -> None:
+    def _announce(self, one: Planned, by: str) -> None:
         event = {
             "event.action": PRUNE,
             "event.type": ["deletion"],
-            "event.reason": f"retention of {days} days ([retention] {base}-days)",
-            "sealtrail.range.trail": trail,
-            "sealtrail.range.first": self._ledger.first()[trail],
-            "sealtrail.range.end": end,
+            "event.reason": f"retention of {one.days} days ([retention] {base_of(one.trail)}-days)",
+            "sealtrail.range.trail": one.trail,
+            "sealtrail.range.first": one.first,
+            "sealtrail.range.end": one.end,
+            "sealtrail.details": {"oldest": one.oldest, "newest": one.newest, "volumes": one.volumes},
         }
+        if by:
+            event["user.id"] = by
         receipt = self._pipeline.record(event).result()
-        self._announced[trail] = (end, receipt.receipts[0].ranges[0][0])
+        self._announced[one.trail] = (one.end, receipt.receipts[0].ranges[0][0])

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import msgspec
+
 from sealtrail.accounts.people import People
 from sealtrail.collect.inbox import Act, Inbox
 from sealtrail.collect.intake import check_line
@@ -35,6 +37,7 @@ from sealtrail.serve.housekeeping import Housekeeping
 from sealtrail.serve.reading import Reading
 from sealtrail.serve.reads import Reads
 from sealtrail.serve.recording import placed
+from sealtrail.serve.retaining import left_positions
 from sealtrail.serve.signing_in import SigningIn
 from sealtrail.serve.tailing import Tails
 from sealtrail.settings import Settings, load
@@ -146,6 +149,7 @@ class Collector:
             self.ledger,
             self.hub,
             self.store,
+            left=left_positions(folder) if self.guard is None else (),
             volume_entries=self._volume_entries,
         )
         self.inbox = Inbox(folder.inbox, self._carry_out)
@@ -256,6 +260,9 @@ class Collector:
                     "duplicates": receipt.duplicates,
                     "conflicts": receipt.conflicts,
                 }
+            case "retain":
+                removed = self.housekeeping.retain(datetime.now(UTC), str(act["by"]))
+                return {"removed": msgspec.to_builtins(removed)}
             case "record":
                 # Named after the request: one that is carried out again after a crash is recorded once.
                 identity = {"sealtrail.emitter": f"inbox:{act['request']}", "sealtrail.seq": 0}

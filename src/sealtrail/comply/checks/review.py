@@ -40,7 +40,7 @@ def daily(case: Case) -> Finding:
         when, who, where = signed[0]
         if (micros_of(when) or now) > day + DAY + allowed:
             found.append(f"{name}: signed late, at {when[:16]}Z by {who} ({where})")
-        if _acted(case, day, who):
+        if acted(case, day, who):
             case.notes.append(
                 f"{name}: {who} reviewed a day with operators' acts of their own; nobody else judged those"
             )
@@ -51,7 +51,7 @@ def daily(case: Case) -> Finding:
     )
 
 
-def _acted(case: Case, day: int, who: str) -> bool:
+def acted(case: Case, day: int, who: str) -> bool:
     """Did the reviewer act upon the record or its answers on that day? Reviews and reports are their work."""
     others = f"event.action:sealtrail.* and not event.action:({REVIEW} or sealtrail.report)"
     acts = f"{others} and user.id:{quoted(who)}"
