@@ -32,11 +32,10 @@ def test_a_reading_is_on_disk_before_its_answer_is_out(server):
     assert (told["user.id"], told["user.roles"]) == (f"key:{name}", ["analyst"])
     assert told["client.ip"] == "127.0.0.1"
     assert told["sealtrail.kind"] == "system"
+    assert told["message"] == "/api/v1/search q=user.id:ann since=2h"
     assert told["sealtrail.details"] == {
         "count": 1,
         "door": "/api/v1/search",
-        "form": "fields",
-        "limit": "100",
         "q": "user.id:ann",
         "repeated": False,
         "since": "2h",
@@ -49,6 +48,16 @@ def test_asking_the_same_again_and_again_is_one_event_and_a_refusal_is_none(serv
     assert server.get("/api/v1/search", q="(").status_code == 400
     assert server.get("/api/v1/search", "ingest").status_code == 403
     assert [one["sealtrail.details"]["door"] for one in readings(server)] == ["/api/v1/count"]
+
+
+def test_pages_of_one_search_are_one_reading(server):
+    server.send(*({"@timestamp": "2026-11-24T08:00:00Z", "event.action": "x"} for _ in range(5)))
+    assert server.served.collector.settle()
+    cursor = ""
+    for _ in range(3):
+        answer = server.get("/api/v1/search", q="event.action:x", limit="2", cursor=cursor)
+        cursor = answer.json()["cursor"]
+    assert len(readings(server)) == 1
 
 
 def test_what_tells_of_no_event_is_no_reading(server):

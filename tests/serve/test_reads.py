@@ -50,6 +50,7 @@ def test_the_first_reading_is_an_event_at_once_and_repetitions_are_one_more(made
     made.flush(0.0)
     assert writer.told() == [("ann", 1), ("ann", 50)]
     assert [one["sealtrail.details"]["repeated"] for one in writer.events] == [False, True]
+    assert writer.events[1]["message"] == "/api/v1/search q=* (50 more within a minute)"
 
 
 def test_other_people_queries_and_doors_are_other_readings(made, writer):

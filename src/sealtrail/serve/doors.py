@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from importlib.metadata import version
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -32,6 +33,9 @@ from sealtrail.web.search import Looking
 from sealtrail.web.tail import Tailing
 from sealtrail.web.threads import Threads
 from sealtrail.web.tiles import Tiling
+
+# How much of an answer and in which form: pages of one search are one reading.
+_SHOWN: Final = frozenset({"cursor", "form", "limit", "n"})
 
 
 class Doors:
@@ -66,7 +70,8 @@ class Doors:
 
     async def _noted(self, request: Request, caller: Caller, route: Route) -> None:
         """Record a reading before its answer goes out."""
-        asked = reads.asked({**request.path_params, **getattr(request.state, "given", {})})
+        given = {**request.path_params, **getattr(request.state, "given", {})}
+        asked = reads.asked({name: value for name, value in given.items() if name not in _SHOWN})
         reading = reads.Reading(caller.signature, caller.role, route.path, _client(request), asked)
         future = self._collector.reads.note(reading)
         if future is not None:
@@ -77,6 +82,7 @@ class Doors:
         words = dict(reads.asked({"query": asked.query, "since": asked.since, "until": asked.until}))
         event: Fields = {
             "event.action": EXPORT,
+            "event.category": ["database"],
             "event.type": ["access", "start" if count is None else "end"],
             "user.id": caller.signature,
             "user.roles": [caller.role],

@@ -28,7 +28,7 @@ _log = logging.getLogger("sealtrail.reads")
 WINDOW_SECONDS: Final = 60.0  # in which the same reading is only counted
 LOOK_SECONDS: Final = 1.0  # between two looks for windows that are over
 MAX_OPEN: Final = 10_000  # readings within their minute; beyond it the oldest are recorded at once
-MAX_QUERY: Final = 2_000  # characters of a query that are kept
+MAX_QUERY: Final = 1_000  # characters of a query that are kept, twice: as it was asked, and for people
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -112,8 +112,11 @@ def asked(parameters: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
 
 
 def _event(reading: Reading, count: int, *, repeated: bool) -> Fields:
+    words = " ".join(f"{name}={value}" for name, value in reading.asked)
     event: Fields = {
         "event.action": READ,
+        "event.category": ["database"],
+        "message": f"{reading.door} {words}" + (f" ({count} more within a minute)" if repeated else ""),
         "event.type": ["access"],
         "user.id": reading.by,
         "user.roles": [reading.role],
