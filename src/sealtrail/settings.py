@@ -71,6 +71,14 @@ class ComplianceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     service_provider: bool = False  # whether controls for service providers alone apply
 
 
+class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """[silence]: a service that sent regularly and stopped is an event and an alert."""
+
+    after_seconds: int = 900  # nothing came for so long, and for twice its longest pause of a week; 0: never
+    events: int = 50  # a service must have sent before its silence says something
+    ignore: tuple[str, ...] = ()  # names of services that come and go
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """The whole file."""
 
@@ -79,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     disk: DiskSettings = DiskSettings()
     intake: IntakeSettings = IntakeSettings()
     response: ResponseSettings = ResponseSettings()
+    silence: SilenceSettings = SilenceSettings()
     compliance: ComplianceSettings = ComplianceSettings()
 
 

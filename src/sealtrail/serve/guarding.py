@@ -23,7 +23,8 @@ from sealtrail.respond.desk import Desk
 from sealtrail.respond.table import Active
 from sealtrail.serve.alerting import Alerting
 from sealtrail.serve.folder import Folder
-from sealtrail.settings import ResponseSettings
+from sealtrail.serve.listening import Listener
+from sealtrail.settings import Settings
 
 _log = logging.getLogger("sealtrail.guard")
 
@@ -39,7 +40,7 @@ class Guard(Worker):
     def __init__(
         self,
         folder: Folder,
-        settings: ResponseSettings,
+        settings: Settings,
         pipeline: Pipeline,
         ledger: Reader,
         spools: Sequence[Path],
@@ -51,19 +52,22 @@ class Guard(Worker):
         self.ruleset = load(rules)
         for refused in self.ruleset.refused:
             _log.error("a rule is not loaded: %s", refused)
-        self.desk = Desk(self._record, settings, spools=spools, state=folder.state / "response.json")
+        self.desk = Desk(self._record, settings.response, spools=spools, state=folder.state / "response.json")
         self.book = Book(folder.alerts)
         self.alerts = Alerting(self.book, ledger, self.ruleset, pipeline.record)
+        self.listener = Listener(settings.silence, self._record, folder.state / "silence.json")
+        # Before the hub asks where they stand: else it would hand them all of the ledger.
+        self.book.catch_up(ledger)
+        self.listener.start_at(ledger.sizes())
         self.engine = Engine(self.ruleset, self.desk.take, cursor=Cursor(folder.cursor("detect")))
 
     @property
     def followers(self) -> list[Follower]:
-        return [self.engine, self.desk, self.book]
+        return [self.engine, self.desk, self.book, self.listener]
 
     def prepare(self) -> None:
         """Be where we were before the restart: blocks in force again, windows filled again."""
         self.desk.catch_up(self._ledger)
-        self.book.catch_up(self._ledger)
         self.engine.catch_up(self._ledger)
 
     def save(self) -> None:
@@ -71,6 +75,7 @@ class Guard(Worker):
         self.engine.save()
         self.desk.save()
         self.book.save()
+        self.listener.save()
 
     def operate(self, act: Act) -> Act:
         """An operator's request. Raises UsageError for what cannot be done."""
@@ -107,6 +112,10 @@ class Guard(Worker):
                 self.desk.tick()
             except (SealtrailError, OSError):
                 _log.exception("the block lists could not be refreshed; it is tried again")
+            try:
+                self.listener.look(self._ledger.sizes, taking=not self._pipeline.ready())
+            except (SealtrailError, OSError):
+                _log.exception("it could not be looked who is silent; it is tried again")
 
 
 def shown(block: Active) -> dict[str, Any]:

@@ -129,7 +129,7 @@ class Collector:
         if self._with_guard:
             self.guard = Guard(
                 folder,
-                self.settings.response,
+                self.settings,
                 self.pipeline,
                 self.ledger,
                 self._spool_paths,
