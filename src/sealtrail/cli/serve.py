@@ -49,6 +49,7 @@ def serve(
     import gc
     import os
 
+    from sealtrail.serve.notify import READY, STOPPING, tell
     from sealtrail.serve.running import Served
     from sealtrail.serve.stopping import Stop
 
@@ -71,7 +72,10 @@ def serve(
                     "this address may be reached from elsewhere, and HTTP does not hide keys: "
                     "put TLS before it"
                 )
-            if not served.run():
+            tell(READY)
+            accepted = served.run()
+            tell(STOPPING)
+            if not accepted:
                 advise("stopped: the ledger cannot be written; see the log above")
                 ctx.exit(1)
         advise("stopped: everything that was acknowledged is on disk and signed")

@@ -149,7 +149,7 @@ def started() -> Iterator[list[subprocess.Popen[str] | subprocess.Popen[bytes]]]
     for process in processes:
         process.kill()
         process.wait()
-        for pipe in (process.stdout, process.stderr):
+        for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None and not pipe.closed:
                 pipe.close()
 
