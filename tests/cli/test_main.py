@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 LOADED = (
     "import sys; from sealtrail.cli.main import main; main({!r}, standalone_mode=False); print(*sys.modules)"
@@ -43,3 +45,12 @@ def test_where_only_the_applications_side_is_installed_it_says_what_to_install(
     assert f"the command needs {package}, which is not installed [usage.extra]" in done.stderr
     assert "`server` extra" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_the_system_refuses_is_said_so_and_is_no_finding(
+    run: Callable[..., Result], data: Path
+) -> None:
+    done = run("prove", "audit/0", "--data", data, "-o", "no/such/folder/proof")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("sealtrail: no/such/folder/proof cannot be used: No such file or directory")
+    assert "[usage.path]" in done.stderr

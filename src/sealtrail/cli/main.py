@@ -10,7 +10,8 @@ from typing import Any, Final, NoReturn
 import click
 
 from sealtrail.cli import missing
-from sealtrail.errors import SealtrailError
+from sealtrail.cli.output import safe
+from sealtrail.errors import SealtrailError, UsageError
 
 # command -> "module:attribute" below sealtrail.cli
 COMMANDS: Final = {
@@ -70,6 +71,22 @@ class Commands(click.Group):
             # The reader of our output has seen enough (`| head`): not an error, and nothing more to say.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+        except OSError as error:
+            # A file that may not be read is no finding: `verify` says 1 for those, and this is 2.
+            if not isinstance(error.filename, str):
+                raise
+            _end(ctx, _unusable(error))
+
+
+def _unusable(error: OSError) -> UsageError:
+    """What to say of a file that the system refuses."""
+    denied = isinstance(error, PermissionError)
+    owner = "Run it as the user the data folder belongs to: nobody else is meant to read or write there."
+    return UsageError(
+        "usage.path",
+        f"{safe(error.filename)} cannot be used: {error.strerror}",
+        hint=owner if denied else "Look at the path, and at the disk it is on.",
+    )
 
 
 def _end(ctx: click.Context, error: SealtrailError) -> NoReturn:
