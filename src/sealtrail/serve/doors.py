@@ -16,11 +16,13 @@ from sealtrail.collect.own import EXPORT
 from sealtrail.event import Fields
 from sealtrail.serve import reads
 from sealtrail.serve.asking import Finding, Responding, Triaging, Vouching
+from sealtrail.serve.complying import Compliance as Complying
 from sealtrail.serve.metrics import Scrape
 from sealtrail.serve.writing import Collector
 from sealtrail.web.alerts import Alerts
 from sealtrail.web.blocks import Blocking
 from sealtrail.web.caller import Caller, Doorkeeper
+from sealtrail.web.compliance import Compliance
 from sealtrail.web.cookie import sessions
 from sealtrail.web.evidence import Proving
 from sealtrail.web.export import Exporting
@@ -56,6 +58,7 @@ class Doors:
             *Exporting(evidence, self._exported).routes(),
             *Blocking(Responding(collector.guard), self._stopping).routes(),
             *Alerts(Triaging(collector.guard), threads).routes(),
+            *Compliance(Complying(collector), threads).routes(),
             *Tailing(collector.tails.open, threads, self._stopping).routes(),
             *Tiling(evidence, threads).routes(),
             *health_routes(collector.health),

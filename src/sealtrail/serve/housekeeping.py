@@ -81,6 +81,17 @@ class Housekeeping(Worker):
         """The slowest follower's place: of those that run here, and of those that have left theirs."""
         return min([self._hub.slowest(trail), *(position.get(trail, 0) for position in self._left)])
 
+    def plan(self, now: datetime) -> list[Planned]:
+        """What retention would remove now, by trail. Changes nothing."""
+        return planned(
+            self._ledger,
+            self._trails,
+            kept_days(self._settings),
+            self._seen,
+            now,
+            volume_entries=self._entries,
+        )
+
     def retain(self, now: datetime, by: str = "") -> list[Planned]:
         """Announce which whole volumes are older than their trail's retention; what was announced.
 
@@ -88,14 +99,7 @@ class Housekeeping(Worker):
         that is missing without one is tampering. So what is announced now is dropped at a later look.
         """
         with self._lock:
-            found = planned(
-                self._ledger,
-                self._trails,
-                kept_days(self._settings),
-                self._seen,
-                now,
-                volume_entries=self._entries,
-            )
+            found = self.plan(now)
             fresh = [
                 one for one in found if one.end > max(one.first, self._announced.get(one.trail, (0, 0))[0])
             ]

@@ -154,6 +154,78 @@ class Triage(Protocol):
         ...
 
 
+class FrameworkTold(msgspec.Struct, frozen=True):
+    """One version of one framework, and how many of its controls are judged."""
+
+    id: str
+    name: str
+    version: str
+    controls: int
+
+
+class Day(msgspec.Struct, frozen=True):
+    """One calendar day (UTC): what it held, and its review. Texts are empty where there is none.
+
+    `status`: reviewed, late, missing, or open while its time is not up. `own_acts`: the reviewer acted on the
+    record that day.
+    """
+
+    day: str
+    status: str
+    records: int
+    alerts: int
+    by: str
+    signed: str
+    note: str
+    address: str
+    own_acts: bool
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """A review that is on disk: the day, the event that says so, and its address."""
+
+    day: str
+    event: Fields
+    address: str
+
+
+class Retained(msgspec.Struct, frozen=True):
+    """What of one trail would go: entries [first, end). `held` says why old entries stay; empty: none do."""
+
+    trail: str
+    days: int
+    first: int
+    end: int
+    entries: int
+    volumes: int
+    bytes: int
+    oldest: str
+    newest: str
+    held: str
+
+
+class Complying(Protocol):
+    """Measuring and judging. Raises NotFoundError for a framework, QueryError for a time, UsageError."""
+
+    def frameworks(self) -> Sequence[FrameworkTold]: ...
+
+    def report(self, framework: str, since: str, until: str, *, entity: str, by: str, form: str) -> bytes:
+        """A report as `json`, `html`, or a `zip` of all its files; recorded before it is given."""
+        ...
+
+    def days(self, since: str, until: str) -> Sequence[Day]:
+        """Every day from one to another, both included."""
+        ...
+
+    def sign(self, day: str, note: str, *, by: str) -> Signed:
+        """Sign for a day. Durable when it returns."""
+        ...
+
+    def retention(self) -> Sequence[Retained]:
+        """What would go now, by trail."""
+        ...
+
+
 class Following(Protocol):
     """What one tail has still to be told. Safe between threads."""
 

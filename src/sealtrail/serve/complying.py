@@ -1,0 +1,71 @@
+"""Reports, reviews and retention of a running collector: `web.protocols.Complying`."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from sealtrail.comply.library import find, names
+from sealtrail.errors import UsageError
+from sealtrail.serve import reporting, reviewing
+from sealtrail.serve.recording import placed
+from sealtrail.serve.writing import Collector
+from sealtrail.web.protocols import Day, FrameworkTold, Retained, Signed
+
+# Of every file in an archive: the same report gives the same bytes.
+_NO_TIME: Final = (1980, 1, 1, 0, 0, 0)
+
+
+class Compliance:
+    """Over one collector. From any thread."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def frameworks(self) -> Sequence[FrameworkTold]:
+        return [FrameworkTold(one.id, one.name, one.version, len(one.controls)) for one in map(find, names())]
+
+    def report(self, framework: str, since: str, until: str, *, entity: str, by: str, form: str) -> bytes:
+        if not since or not until:
+            raise UsageError(
+                "usage.argument", "a report is about a window", hint="Say from which day to which: from, to."
+            )
+        collector = self._collector
+        made = reporting.make(
+            collector.folder,
+            collector.reading,
+            reporting.Wanted(framework, since, until, entity),
+            now=datetime.now(UTC),
+            seen=collector.guard.engine.position() if collector.guard is not None else None,
+            workers=1,  # beside everything else that runs here, and it is nobody's hurry
+        )
+        collector.pipeline.record(reporting.event(made, by)).result()
+        return archive(made.files) if form == "zip" else made.files[f"report.{form}"]
+
+    def days(self, since: str, until: str) -> Sequence[Day]:
+        collector = self._collector
+        found = reviewing.days(collector.folder, collector.reading, since, until, datetime.now(UTC))
+        return [msgspec.convert(one, Day, from_attributes=True) for one in found]
+
+    def sign(self, day: str, note: str, *, by: str) -> Signed:
+        event = reviewing.review(self._collector.reading, day, note, by, datetime.now(UTC))
+        address = placed(self._collector.pipeline.record(event).result())
+        return Signed(str(event["sealtrail.review.day"]), event, address)
+
+    def retention(self) -> Sequence[Retained]:
+        found = self._collector.housekeeping.plan(datetime.now(UTC))
+        return [msgspec.convert(one, Retained, from_attributes=True) for one in found]
+
+
+def archive(files: Mapping[str, bytes]) -> bytes:
+    """All files as a ZIP, sorted by name."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archived:
+        for name in sorted(files):
+            archived.writestr(zipfile.ZipInfo(name, _NO_TIME), files[name], zipfile.ZIP_DEFLATED)
+    return made.getvalue()
