@@ -25,6 +25,8 @@ PLANTS = [
     ("layers", "follow.planted", "sealtrail.store"),
     ("layers", "accounts.planted", "sealtrail.web"),
     ("layers", "web.planted", "sealtrail.collect"),
+    ("layers", "web.planted", "sealtrail.console"),
+    ("layers", "console.planted", "sealtrail.collect"),
     ("layers", "detect.planted", "sealtrail.respond"),
     ("layers", "comply.planted", "sealtrail.accounts"),
     ("layers", "respond.planted", "sealtrail.comply.verdict"),
@@ -39,6 +41,7 @@ PLANTS = [
     ("light", "capture.planted", "flask"),
     ("light", "capture.planted", "asgiref"),
     ("light", "capture.planted", "litestar"),
+    ("light", "capture.planted", "jinja2"),
     ("light", "spool.planted", "cryptography"),
     ("light", "scrub.planted", "yaml"),
     ("light", "event.planted", "pyarrow"),
@@ -84,6 +87,8 @@ PLANTS = [
     # Faces.
     ("faces", "cli.planted", "sealtrail.ledger.reader"),
     ("faces", "cli.planted", "sealtrail.store.columnar"),
+    ("faces", "console.planted", "sealtrail.ledger.reader"),
+    ("faces", "console.planted", "sealtrail.store.columnar"),
     ("faces", "web.planted", "sealtrail.ledger.reader"),
     ("faces", "web.planted", "sealtrail.store.columnar"),
 ]

@@ -71,4 +71,5 @@ def test_every_route_of_the_api_says_what_it_is_about_and_reads_only_with_a_key(
     api = [route for route in routes if route.path.startswith("/api/")]
     assert api
     assert not [route.path for route in api if not route.about or route.need == "public"]
-    assert [route.path for route in routes if route.need == "public"] == ["/healthz"]
+    public = {route.path for route in routes if route.need == "public"}
+    assert public == {"/healthz", "/sign-in", "/static/{name}"}

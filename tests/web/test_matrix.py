@@ -50,6 +50,12 @@ NEEDS = {
     "GET /trails/{trail}/tile/{level}/{number:path}": "read",
     "GET /api/openapi.json": "known",
     "GET /healthz": "public",
+    "GET /": "known",
+    "GET /static/{name}": "public",
+    "GET /sign-in": "public",
+    "POST /sign-in": "public",
+    "POST /sign-out": "known",
+    "GET /overview": "read",
     "GET /readyz": "read",
     "GET /metrics": "read",
 }
@@ -72,6 +78,8 @@ def table(server: Any) -> tuple[Route, ...]:
 def knock(server: Any, route: Route, headers: dict[str, str]) -> httpx.Response:
     """Ask, and read no further than the head of the answer: a tail has no end."""
     path = re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: FILLED.get(match[1], "nothing-there"), route.path)
+    # As a page of ours would: whether another site may is tested where the browser's session is.
+    headers = {"Sec-Fetch-Site": "same-origin", **headers}
     with server.http.stream(route.method, path, headers=headers) as answer:
         return answer
 

@@ -15,6 +15,7 @@ from sealtrail.cli.output import advise, print_json, safe
 
 if TYPE_CHECKING:
     from sealtrail.demo.server import Framework
+    from sealtrail.serve.running import Served
 
 
 @click.command()
@@ -45,7 +46,7 @@ def demo(ctx: click.Context, once: bool, port: int, framework: Framework, data: 
     def say(chapter: str, seen: str) -> None:
         advise(f"{time.monotonic() - started:5.1f} s  {chapter}: {safe(seen)}")
 
-    stay = None if once else lambda served, shop: _stay(served.url, shop, data)
+    stay = None if once else lambda served, shop: _stay(served, shop, data)
     outcome = run(data, port, say, stay, framework=framework)
     summary: dict[str, Any] = msgspec.to_builtins(outcome)
     if form == "json":
@@ -59,13 +60,13 @@ def demo(ctx: click.Context, once: bool, port: int, framework: Framework, data: 
     )
 
 
-def _stay(url: str, shop: int, data: Path) -> None:
+def _stay(served: Served, shop: int, data: Path) -> None:
     """Say what to try, and keep shop and collector up until interrupted."""
     program = sys.argv[0]
     where = "" if data == Path("sealtrail-data") else f" --data {data}"
     lines = [
         "",
-        f"The collector is at {url}, the shop at http://127.0.0.1:{shop}. In another terminal, try:",
+        f"The shop is at http://127.0.0.1:{shop}. In another terminal, try:",
         "",
         f"  {program} search 'sealtrail.kind:alert'{where}",
         f"  {program} search 'event.action:authn_login_fail' -n 5{where}",
@@ -76,6 +77,11 @@ def _stay(url: str, shop: int, data: Path) -> None:
         f"  {program} verify {data}",
         "",
         f"Ctrl-C ends it. What was recorded stays in {data}: remove the folder to begin anew.",
+        "",
+        f"The console is at {served.url}; this link signs you in, once:",
+        "",
+        f"  {served.invitation()}",
+        "",
     ]
     advise("\n".join(lines))
     try:

@@ -63,6 +63,7 @@ def serve(
     with Stop(last=ctx.find_root().obj is PROCESS) as stop:
         with Served(data, host=host, port=port, spools=spools, rules=rules, stop=stop) as served:
             advise(f"collecting into {data} at {served.url}")
+            advise(f"console, for one sign-in within ten minutes: {served.invitation()}")
             for spool in spools:
                 advise(f"following {spool}" + ("" if spool.is_dir() else ", which is not there yet"))
             if not spools:

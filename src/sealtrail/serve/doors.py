@@ -13,6 +13,11 @@ from starlette.requests import Request
 from sealtrail.accounts.keys import Keys
 from sealtrail.collect.app import Door
 from sealtrail.collect.own import EXPORT
+from sealtrail.console.assets import Assets
+from sealtrail.console.frame import Frame
+from sealtrail.console.home import home_routes
+from sealtrail.console.overview import Overview
+from sealtrail.console.signing import Signing
 from sealtrail.event import Fields
 from sealtrail.serve import reads
 from sealtrail.serve.asking import Finding, Responding, Triaging, Vouching
@@ -46,6 +51,9 @@ class Doors:
     def __init__(self, collector: Collector, stopping: Callable[[], bool]) -> None:
         self._collector = collector
         self._stopping = stopping
+        self._assets = Assets()
+        self._sessions = sessions(collector.signing_in.who)
+        self._frame = Frame(self._assets, self._sessions)
 
     def routes(self) -> list[Route]:
         """The tables of all doors, one after another."""
@@ -64,12 +72,25 @@ class Doors:
             *health_routes(collector.health),
             *metrics_routes(Scrape(collector)),
         ]
+        routes += self._console(threads)
         return [*routes, *openapi_routes(routes, version("sealtrail"))]
+
+    def _console(self, threads: Threads) -> list[Route]:
+        """The pages for people."""
+        collector, frame = self._collector, self._frame
+        finder, triage = Finding(collector.reading), Triaging(collector.guard)
+        blocker = Responding(collector.guard)
+        return [
+            *home_routes(version("sealtrail")),
+            *self._assets.routes(),
+            *Signing(frame, collector.signing_in).routes(),
+            *Overview(frame, finder, triage, blocker, collector.health, threads).routes(),
+        ]
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        keeper = Doorkeeper(Keys(self._collector.folder.keys), sessions(self._collector.signing_in.who))
-        return application(self.routes(), keeper, noted=self._noted)
+        keeper = Doorkeeper(Keys(self._collector.folder.keys), self._sessions)
+        return application(self.routes(), keeper, page=self._frame.refusal, noted=self._noted)
 
     async def _noted(self, request: Request, caller: Caller, route: Route) -> None:
         """Record a reading before its answer goes out."""

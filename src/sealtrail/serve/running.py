@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from sealtrail.errors import UsageError
 from sealtrail.follow.worker import Worker
+from sealtrail.serve.acting import operator
 from sealtrail.serve.doors import Doors
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.stopping import Stop
@@ -75,6 +76,10 @@ class Served:
     ) -> None:
         self.collector.__exit__(kind, value, trace)
         self._socket.close()
+
+    def invitation(self) -> str:
+        """A one-time link to the console, for whoever started this."""
+        return self.collector.link(operator(), "admin")
 
     def app(self) -> Starlette:
         """The ASGI application over the running collector."""

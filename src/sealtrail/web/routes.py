@@ -97,7 +97,7 @@ def _mounted(path: str, methods: dict[str, Route], keeper: Doorkeeper, noted: No
     async def endpoint(request: Request) -> Response:
         # Starlette answers HEAD wherever GET is, and does all the work for it.
         route = methods["GET" if request.method == "HEAD" and "HEAD" not in methods else request.method]
-        caller = keeper.admit(request, route.need)
+        request.state.caller = caller = keeper.admit(request, route.need)
         # For answers that last: a key may be revoked while they do.
         request.state.admit = lambda: keeper.admit(request, route.need)
         if route.parameters:
