@@ -14,6 +14,7 @@ from sealtrail.comply.library import names
 from sealtrail.comply.verdict import VERDICTS
 from sealtrail.demo.tamper import edit_one_byte
 from sealtrail.errors import NotFoundError, QueryError, UsageError
+from sealtrail.event import canonical
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.ledger.verify import verify
 from sealtrail.serve import reporting
@@ -291,6 +292,37 @@ def test_detection_that_ran_has_seen_the_records(filled, made, collecting):
     assert verdicts(made(data))["10.4.1.1"] == "pass"
 
 
+def test_a_gap_is_noticed_by_detection_and_dealt_with_by_closing_the_alert(filled, made, collecting, until):
+    data = filled("shop")
+    day = (PCI, "today", "today")
+    now = datetime.now(UTC)
+
+    def report() -> dict[str, str]:
+        folder = Folder(data)
+        wanted = Wanted(*day)
+        return verdicts(make(folder, Reading.open(folder), wanted, now=datetime.now(UTC), workers=1))
+
+    gap = {
+        "event.action": "sealtrail.gap",
+        "event.outcome": "failure",
+        "sealtrail.range.emitter": "e",
+        "sealtrail.range.first": 1,
+        "sealtrail.range.end": 3,
+    }
+    with collecting(guard=True) as collector:
+        event = {"@timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "event.id": "x", "event.action": "a.b"}
+        line = {**event, "sealtrail.kind": "audit", "sealtrail.emitter": "n", "sealtrail.seq": 0}
+        collector.submit("key:1", [(canonical(line), line)])
+        collector.pipeline.record(gap).result()
+        until(lambda: collector.reading.count("sealtrail.kind:alert"))
+        found = report()
+        assert (found["10.7.2"], found["10.4.3"]) == ("pass", "fail")
+        (alert,) = collector.reading.search("sealtrail.kind:alert")
+        assert collector.settle()
+        collector.guard.alerts.act("close", [alert.fields["event.id"]], by="rita", reason="a power cut")
+        until(lambda: report()["10.4.3"] == "pass")
+
+
 def test_what_the_settings_name_is_judged(filled, made):
     settings = (
         '[compliance]\nentity = "Example Ltd"\ncardholder-data = "url.path:/things/*"\n'
@@ -353,3 +385,23 @@ def test_a_full_disk_leaves_no_folder_that_looks_whole(filled, made, tmp_path, m
     with pytest.raises(UsageError, match="No space"):
         write(report, tmp_path / "out")
     assert not (tmp_path / "out" / MANIFEST).exists()
+
+
+def test_a_report_of_a_running_server_waits_until_its_samples_can_be_proved(collecting, line, tmp_path):
+    with collecting("[ledger]\ncheckpoint-seconds = 0.3\n") as collector:
+        collector.submit("key:1", [line(0, **{"service.name": "shop", "event.outcome": "success"})])
+        done, _ = report(tmp_path / "data", Wanted(PCI, "2026-01-01", "2026-01-01"), tmp_path / "out", "rita")
+    samples = [s for control in done.controls for part in control.evidence for s in part.samples]
+    assert samples
+    assert all(sample.proof for sample in samples)
+
+
+def test_what_is_not_signed_in_time_has_no_proof_and_says_why(collecting, line, tmp_path, monkeypatch):
+    monkeypatch.setattr(reporting, "SIGNED_SECONDS", 0.0)
+    with collecting("[ledger]\ncheckpoint-seconds = 3600.0\n") as collector:
+        collector.submit("key:1", [line(0, **{"service.name": "shop", "event.outcome": "success"})])
+        assert not reporting.wait_signed(collector.ledger)
+        done, _ = report(tmp_path / "data", Wanted(PCI, "2026-01-01", "2026-01-01"), tmp_path / "out", "rita")
+    samples = [s for control in done.controls for part in control.evidence for s in part.samples]
+    assert samples
+    assert all("not under a checkpoint" in sample.note for sample in samples)

@@ -36,6 +36,8 @@ class Compliance:
                 "usage.argument", "a report is about a window", hint="Say from which day to which: from, to."
             )
         collector = self._collector
+        collector.settle()
+        reporting.wait_signed(collector.ledger)
         made = reporting.make(
             collector.folder,
             collector.reading,

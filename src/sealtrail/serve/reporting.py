@@ -7,6 +7,7 @@ A report stands on the checkpoints it names: the same ones give the same bytes. 
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -30,6 +31,7 @@ from sealtrail.event import Fields, Position
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.note import base64_text
+from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.report import Report as Verified
 from sealtrail.ledger.verify import verify
 from sealtrail.serve.folder import Folder
@@ -42,6 +44,9 @@ from sealtrail.store.query.times import DAY, HOUR, micros, span, stamp
 
 # A sample is looked for by its place within its hour. In a fuller hour it is one of the first so many.
 MAX_PLACE: Final = 5_000
+
+SIGNED_SECONDS: Final = 15.0  # for the next checkpoint, which comes every few seconds
+_LOOK_SECONDS: Final = 0.05
 
 MANIFEST: Final = "manifest-sha256.txt"
 
@@ -124,6 +129,24 @@ def make(
     return Made(report, files)
 
 
+def wait_signed(ledger: LedgerReader) -> bool:
+    """Wait for a checkpoint over what a writer has put there: an entry without one has no proof in a report.
+
+    False where none came in time; the report then says of each sample why it has no proof.
+    """
+    sizes, end = ledger.sizes(), time.monotonic() + SIGNED_SECONDS
+    try:
+        while any(
+            Checkpoint.from_note(ledger.checkpoint(trail))[0].size < size for trail, size in sizes.items()
+        ):
+            if time.monotonic() > end:
+                return False
+            time.sleep(_LOOK_SECONDS)
+    except SealtrailError:
+        return False  # verification says what is wrong with a checkpoint
+    return True
+
+
 def manifest(files: dict[str, bytes]) -> bytes:
     """Every file with its digest, as `sha256sum -c` reads it."""
     return "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
@@ -163,6 +186,8 @@ def report(data: Path, wanted: Wanted, out: Path, by: str) -> tuple[Report, str]
     """Make a report of a data folder, write it, record it. Gives it, and why it is not recorded, if so."""
     folder = Folder(data)
     folder.check()
+    if folder.writer() is not None:
+        wait_signed(LedgerReader(folder.root))
     made = make(folder, Reading.open(folder), wanted, now=datetime.now(UTC))
     write(made, out)
     if folder.writer() is None and made.report.verification.verdict != "intact":
