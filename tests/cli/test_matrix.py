@@ -49,7 +49,7 @@ WAYS = {
     "search": Way("read", "search url.path:*"),
     "tail": Way("read", "tail"),
     "count": Way("read", "count"),
-    "sql": Way(FOLDER, "sql FROM~events --data {data}"),
+    "sql": Way("export", "sql FROM~events"),
     "verify": Way(FOLDER, "verify {data}"),
     "prove": Way("prove", "prove audit/0"),
     "export": Way("export", "export *"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import click
 import pytest
 
@@ -35,3 +37,17 @@ def test_every_command_and_option_says_what_it_does(commands):
         if isinstance(parameter, click.Option) and not parameter.hidden and not parameter.help
     ]
     assert not silent
+
+
+def test_of_every_command_it_was_decided_who_may_use_it(commands, repository):
+    """tests/cli/test_matrix.py tries each; here so that whoever adds a command is told at once."""
+    tree = ast.parse((repository / "tests" / "cli" / "test_matrix.py").read_text())
+    (ways,) = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "WAYS"
+    ]
+    assert isinstance(ways, ast.Dict)
+    decided = {ast.literal_eval(key) for key in ways.keys if key is not None}
+    leaves = {name for name, command, _ in commands if not isinstance(command, click.Group)}
+    assert {name.removeprefix("sealtrail ") for name in leaves} == decided

@@ -22,6 +22,9 @@ from sealtrail.serve.source import Here
 
 Serving = Callable[..., AbstractContextManager[Any]]
 OURS = "event.action:invoice.read"
+SELECT = """
+SELECT "user.id", count(*) AS n FROM events WHERE "event.action" = 'invoice.read' GROUP BY 1 ORDER BY 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,11 @@ def run(server: Any) -> Callable[..., Result]:
         ["count", OURS, "--by", "user.id", "-n", "1", "-o", "csv"],
         *(["tail", OURS, "-n", "3", "-o", form] for form in ("table", "jsonl", "raw")),
         ["tail", OURS, "-n", "0"],
+        *(["sql", SELECT, "-o", form] for form in ("table", "json", "jsonl", "csv")),
+        ["sql", SELECT, "-n", "1"],
+        ["sql", SELECT, "--since", "2026-11-24T08:02:00Z", "--until", "2026-11-24T08:05:00Z"],
+        ["sql", "SELECT nothing FROM events"],
+        ["sql", "COPY events TO 'x'"],
         ["prove", "audit/999999"],
         ["prove", "nobody"],
         ["alerts", "list", "-o", "json"],

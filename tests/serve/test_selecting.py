@@ -14,6 +14,7 @@ from sealtrail.store import columnar
 from sealtrail.store.columnar import Limits
 from sealtrail.store.confine import possible
 from sealtrail.store.wire import Fault
+from sealtrail.web.protocols import Column
 
 pytestmark = pytest.mark.skipif(bool(possible()), reason=possible() or "-")
 
@@ -32,7 +33,7 @@ def test_an_answer_has_named_columns_with_types_and_rows(folder):
         folder.reading,
         """SELECT "user.id", count(*) AS n FROM events WHERE "user.id" IS NOT NULL GROUP BY 1 ORDER BY 1""",
     )
-    assert answer.columns == [("user.id", "VARCHAR"), ("n", "BIGINT")]
+    assert answer.columns == [Column("user.id", "VARCHAR"), Column("n", "BIGINT")]
     assert answer.rows == [["u0", 10], ["u1", 10]]
     assert (answer.more, answer.missing) == (False, [])
 
@@ -208,6 +209,17 @@ def test_what_cannot_be_asked_is_refused_before_a_process_is_started(
     with pytest.raises((QueryError, UsageError)) as refused:
         selecting.select(folder.reading, statement, **options)
     assert refused.value.code == code
+
+
+def test_a_server_that_stops_does_not_wait_for_a_statement(folder):
+    looks = iter([False, True])
+    with pytest.raises(BusyError) as stopped:
+        selecting.select(
+            folder.reading,
+            "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r) SELECT count(*) FROM r",
+            stopping=lambda: next(looks, True),
+        )
+    assert stopped.value.code == "busy.stopping"
 
 
 def test_without_the_locks_nothing_is_run(folder, monkeypatch):

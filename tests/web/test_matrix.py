@@ -27,6 +27,7 @@ NEEDS = {
     "GET /api/v1/facets": "read",
     "GET /api/v1/fields": "read",
     "GET /api/v1/tail": "read",
+    "POST /api/v1/sql": "export",
     "GET /api/v1/events/{trail}/{index}": "read",
     "GET /api/v1/proof/{trail}/{index}": "prove",
     "GET /api/v1/integrity": "read",

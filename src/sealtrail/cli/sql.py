@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from sealtrail.cli import options
 from sealtrail.cli.output import advise, counted, print_csv, print_json, print_table, to_json
 
+if TYPE_CHECKING:
+    from sealtrail.serve.source import Looking
+
+# Types of columns that are read from the right.
+_NUMBERS: Final = frozenset(
+    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "FLOAT", "DOUBLE"}
+)
+
 
 @click.command()
 @click.argument("statement")
-@options.data
+@options.source
 @options.since
 @options.until
 @click.option(
@@ -28,7 +36,9 @@ from sealtrail.cli.output import advise, counted, print_csv, print_json, print_t
     help="Give up after so long.",
 )
 @options.output("table", "json", "jsonl", "csv")
-def sql(statement: str, data: Path, since: str, until: str, limit: int, timeout: float, form: str) -> None:
+def sql(
+    statement: str, source: Looking, since: str, until: str, limit: int, timeout: float, form: str
+) -> None:
     """Run one SELECT over the views `events` and `alerts`, in a process that can do nothing else.
 
     \b
@@ -38,20 +48,13 @@ def sql(statement: str, data: Path, since: str, until: str, limit: int, timeout:
 
     Columns are named like fields, in double quotes. With --since or --until only that time is read.
     """
-    from sealtrail.serve import selecting
-    from sealtrail.serve.folder import Folder
-    from sealtrail.serve.reading import Reading
-
     started = time.perf_counter()
-    reading = Reading.open(Folder(data))
-    answer = selecting.select(
-        reading, statement, since=since or "", until=until or "", rows=limit, seconds=timeout
-    )
+    answer = source.select(statement, since or "", until or "", limit, timeout)
     for lock in answer.missing:
         advise(f"Note: this system lacks one of the locks on the process that runs SQL: {lock}.")
     first = "the first " if answer.more else ""
     advise(f"{first}{counted(len(answer.rows), 'row')} in {(time.perf_counter() - started) * 1000:.0f} ms")
-    names = [name for name, _ in answer.columns]
+    names = [column.name for column in answer.columns]
     rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
     if form == "json":
         print_json(rows)
@@ -61,7 +64,7 @@ def sql(statement: str, data: Path, since: str, until: str, limit: int, timeout:
     elif form == "csv":
         print_csv(names, rows)
     else:
-        right = [place for place, (_, type_) in enumerate(answer.columns) if type_ in selecting.NUMBERS]
+        right = [place for place, column in enumerate(answer.columns) if column.type in _NUMBERS]
         print_table(
             names, [["" if cell is None else cell for cell in row] for row in answer.rows], right=right
         )

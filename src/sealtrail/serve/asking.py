@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from sealtrail.errors import LedgerError, NotFoundError, UsageError
@@ -16,12 +16,13 @@ from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.respond.alerts import Known
 from sealtrail.respond.table import Active
+from sealtrail.serve import selecting
 from sealtrail.serve.alerting import Alerting, Why
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.guarding import Guard, shown
 from sealtrail.serve.reading import Reading
 from sealtrail.store.query.times import SECOND, duration, stamp
-from sealtrail.web.protocols import Asked, Block, Facet, Head, Listed, Sealed
+from sealtrail.web.protocols import Asked, Block, Facet, Head, Listed, Sealed, Selected
 
 FACET_SECONDS: Final = 2.0  # for all facets of one answer: what comes later is left out, and said to be
 
@@ -138,6 +139,27 @@ class Triaging:
 
     def _alerts(self) -> Alerting:
         return _needed(self._guard).alerts
+
+
+class Running:
+    """A `web.protocols.Selector`. `stopping` ends what runs."""
+
+    def __init__(self, reading: Reading, stopping: Callable[[], bool]) -> None:
+        self._reading = reading
+        self._stopping = stopping
+
+    def select(
+        self, statement: str, *, since: str = "", until: str = "", rows: int = 1000, seconds: float = 30.0
+    ) -> Selected:
+        return selecting.select(
+            self._reading,
+            statement,
+            since=since,
+            until=until,
+            rows=rows,
+            seconds=seconds,
+            stopping=self._stopping,
+        )
 
 
 class Responding:

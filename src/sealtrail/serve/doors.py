@@ -20,7 +20,7 @@ from sealtrail.console.overview import Overview
 from sealtrail.console.signing import Signing
 from sealtrail.event import Fields
 from sealtrail.serve import reads
-from sealtrail.serve.asking import Finding, Responding, Triaging, Vouching
+from sealtrail.serve.asking import Finding, Responding, Running, Triaging, Vouching
 from sealtrail.serve.complying import Compliance as Complying
 from sealtrail.serve.metrics import Scrape
 from sealtrail.serve.writing import Collector
@@ -37,6 +37,7 @@ from sealtrail.web.openapi import openapi_routes
 from sealtrail.web.protocols import Asked
 from sealtrail.web.routes import Route, application
 from sealtrail.web.search import Looking
+from sealtrail.web.sql import Selecting
 from sealtrail.web.tail import Tailing
 from sealtrail.web.threads import Threads
 from sealtrail.web.tiles import Tiling
@@ -62,6 +63,7 @@ class Doors:
         routes = [
             *Door(collector.pipeline, collector.rejects, collector.settings.intake).routes(),
             *Looking(Finding(collector.reading), threads).routes(),
+            *Selecting(Running(collector.reading, self._stopping), threads, self._noted).routes(),
             *Proving(evidence, threads).routes(),
             *Exporting(evidence, self._exported).routes(),
             *Blocking(Responding(collector.guard), self._stopping).routes(),

@@ -14,6 +14,7 @@ from sealtrail.errors import NotFoundError, SealtrailError, UsageError
 from sealtrail.event import Fields
 from sealtrail.serve.client import Client, Message
 from sealtrail.serve.rows import Row
+from sealtrail.web.protocols import Selected
 
 if TYPE_CHECKING:
     from sealtrail.respond.alerts import Known
@@ -115,6 +116,13 @@ class Elsewhere:
             (self._as(str, one, "@timestamp"), self._as(int, one, "count"))
             for one in self._as(list[dict[str, Any]], told, "counts")
         ]
+
+    def select(self, statement: str, since: str, until: str, rows: int, seconds: float) -> Selected:
+        body = {"statement": statement, "since": since, "until": until, "limit": rows, "timeout": seconds}
+        found = self._shaped(self._client.send("POST", *API, "sql", body=body), Selected)
+        if any(len(row) != len(found.columns) for row in found.rows):
+            self._odd()
+        return found
 
     # --- evidence
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from sealtrail.serve.reading import Reading
 from sealtrail.store.confine import possible
 from sealtrail.store.lending import Loan
 from sealtrail.store.wire import Fault, Head, Job, Message, Rows
+from sealtrail.web.protocols import Column, Selected
 
 MAX_ROWS: Final = 100_000
 """Of one answer: it is held in memory whole."""
@@ -46,10 +47,8 @@ MAX_AT_ONCE: Final = 2
 MAX_THREADS: Final = 2
 """Of one statement: the rest of the machine is for the writer."""
 
-NUMBERS: Final = frozenset(
-    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "FLOAT", "DOUBLE"}
-)
-"""SQL types of columns that are read from the right."""
+LOOK_SECONDS: Final = 0.25
+"""Between two looks whether the server stops: a statement must not hold it up."""
 
 _COMPLAINT_BYTES: Final = 4096
 _PIECE: Final = 65536
@@ -66,18 +65,6 @@ _HINTS: Final = {
 _running = threading.BoundedSemaphore(MAX_AT_ONCE)
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """Columns as (name, SQL type), rows of JSON values; `more` where there are more rows than asked for.
-
-    `missing` names locks that this machine's kernel lacks, beside those that hold.
-    """
-
-    columns: list[tuple[str, str]]
-    rows: list[list[Any]]
-    more: bool
-    missing: list[str]
-
-
 def select(
     reading: Reading,
     statement: str,
@@ -86,7 +73,8 @@ def select(
     until: str = "",
     rows: int = 1000,
     seconds: float = 30.0,
-) -> Answer:
+    stopping: Callable[[], bool] = lambda: False,
+) -> Selected:
     """The answer to one SELECT over `events` and `alerts`; through a door it takes the right `export`.
 
     Raises QueryError for a statement that is refused, fails or needs too much, BusyError where others run,
@@ -119,12 +107,12 @@ def select(
                 since=start,
                 until=end,
             )
-            return _understood(_run(job, loan, seconds), statement)
+            return _understood(_run(job, loan, seconds, stopping), statement)
     finally:
         _running.release()
 
 
-def _run(job: Job, loan: Loan, seconds: float) -> bytes:
+def _run(job: Job, loan: Loan, seconds: float, stopping: Callable[[], bool]) -> bytes:
     """What the cell prints. Raises QueryError where it took too long, said too much or died."""
     said, complaint = bytearray(), bytearray()
     until = time.monotonic() + seconds
@@ -135,9 +123,11 @@ def _run(job: Job, loan: Loan, seconds: float) -> bytes:
             if pipe is not None:
                 pipes.register(pipe, selectors.EVENT_READ, kept)
         while pipes.get_map():
-            ready = pipes.select(max(0.0, until - time.monotonic()))
-            if not ready:
+            ready = pipes.select(max(0.0, min(LOOK_SECONDS, until - time.monotonic())))
+            if time.monotonic() >= until:
                 raise _too_slow(seconds)
+            if stopping():
+                raise BusyError("busy.stopping", "the collector is stopping")
             for key, _ in ready:
                 piece = os.read(key.fd, _PIECE)
                 if not piece:
@@ -199,7 +189,7 @@ def _tell(cell: subprocess.Popen[bytes], job: bytes) -> None:
         pass  # it died before it listened; how it ended says why
 
 
-def _understood(said: bytes, statement: str) -> Answer:
+def _understood(said: bytes, statement: str) -> Selected:
     """The messages, put together. Raises what they report."""
     head: Head | None = None
     rows: list[list[Any]] = []
@@ -213,7 +203,8 @@ def _understood(said: bytes, statement: str) -> Answer:
             elif isinstance(message, Rows):
                 rows += message.rows
             elif head is not None and all(len(row) == len(head.columns) for row in rows):
-                return Answer(head.columns, rows, message.more, head.missing)
+                columns = [Column(name, type_) for name, type_ in head.columns]
+                return Selected(columns, rows, message.more, head.missing)
     except msgspec.MsgspecError:
         pass
     raise QueryError("query.died", "the process that ran the statement did not say how it ended")

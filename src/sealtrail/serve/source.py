@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from sealtrail.serve.rows import Row
+from sealtrail.web.protocols import Selected
 
 if TYPE_CHECKING:
     from sealtrail.respond.alerts import Known
@@ -53,6 +54,10 @@ class Looking(Protocol):
 
     def periods(self, query: str, every: str, since: str, until: str) -> list[tuple[str, int]]:
         """(start, events) of each period of a length that has any."""
+        ...
+
+    def select(self, statement: str, since: str, until: str, rows: int, seconds: float) -> Selected:
+        """The answer to one SELECT; through a door it takes the right to export. Raises BusyError."""
         ...
 
 
@@ -150,6 +155,11 @@ class Here:
 
         found = self._reading().histogram(query, every, since, until)
         return [(stamp(start), events) for start, events in found]
+
+    def select(self, statement: str, since: str, until: str, rows: int, seconds: float) -> Selected:
+        from sealtrail.serve.selecting import select
+
+        return select(self._reading(), statement, since=since, until=until, rows=rows, seconds=seconds)
 
     def prove(self, place: str) -> Proved:
         from sealtrail.serve.evidence import prove

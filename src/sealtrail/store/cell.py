@@ -277,7 +277,7 @@ def _fault(error: BaseException, statement: str) -> Fault:
         # It counts bytes, people count characters.
         position = len(statement.encode()[:position].decode(errors="ignore"))
     # What follows an empty line is advice to install or to allow something, which nobody can here.
-    return Fault("query.sql", what.split("\n\n")[0], position)
+    return Fault("query.sql", what.split("\n\n")[0].replace("\n", "; "), position)
 
 
 def _say(message: Message) -> None:

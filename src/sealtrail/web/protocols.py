@@ -102,6 +102,33 @@ class Finder(Protocol):
         ...
 
 
+class Column(msgspec.Struct, frozen=True):
+    """A column of an answer: its name, no two alike, and its SQL type."""
+
+    name: str
+    type: str
+
+
+class Selected(msgspec.Struct, frozen=True):
+    """What a SELECT gave: rows of JSON values, each as long as there are columns.
+
+    `more` where there are more rows than asked for; `missing` names locks that the machine that ran it lacks.
+    """
+
+    columns: list[Column]
+    rows: list[list[Any]]
+    more: bool
+    missing: list[str]
+
+
+class Selector(Protocol):
+    """Runs one foreign SELECT. Raises QueryError, UsageError, and BusyError where others run."""
+
+    def select(
+        self, statement: str, *, since: str = "", until: str = "", rows: int = 1000, seconds: float = 30.0
+    ) -> Selected: ...
+
+
 class Evidence(Protocol):
     """Answers from the ledger. Raises NotFoundError, TamperedError."""
 
