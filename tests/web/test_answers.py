@@ -25,6 +25,8 @@ from sealtrail.web.answers import HEADERS, Told, json_answer
         (AccessError("access.denied", "x"), 403),
         (AccessError("access.origin", "x"), 403),
         (BusyError("busy.queue", "x"), 429),
+        (BusyError("busy.attempts", "x"), 429),
+        (BusyError("busy.readers", "x"), 429),
         (BusyError("busy.disk", "x"), 503),
         (BusyError("busy.stopping", "x"), 503),
         (EventError("body.too-large", "x"), 413),

@@ -105,6 +105,36 @@ def test_each_role_gets_through_the_doors_that_its_rights_open_and_no_other(serv
     assert not wrong
 
 
+def session(server: Any, role: str) -> dict[str, str]:
+    """The cookie of somebody who has just signed in."""
+    desk = server.served.collector.signing_in
+    token, _ = desk.use_link(desk.new_link("ann", role), "127.0.0.1")
+    return {"Cookie": f"sealtrail-session={token}"}
+
+
+def test_a_person_who_is_signed_in_may_what_a_key_of_the_role_may(server, table):
+    wrong = []
+    for route in table:
+        for role, rights in ROLES.items():
+            may = route.need in {"public", "known"} or route.need in rights
+            found = refused(knock(server, route, session(server, role)))
+            if found != (0 if may else 403):
+                wrong.append((route.method, route.path, role, found))
+    assert not wrong
+
+
+def test_no_page_of_another_site_acts_with_a_browser_that_is_signed_in(server, table):
+    acts = [route for route in table if route.method != "GET"]
+    assert len(acts) > 8
+    wrong = [
+        (route.method, route.path, site)
+        for route in acts
+        for site in ("cross-site", "same-site", "none")
+        if refused(knock(server, route, {**session(server, "admin"), "Sec-Fetch-Site": site})) != 403
+    ]
+    assert not wrong
+
+
 def test_who_has_no_key_or_a_bad_one_gets_through_none_but_the_public_ones(server, table):
     name, revoked = keys_of(server.data).new("admin")
     keys_of(server.data).revoke(name)

@@ -160,7 +160,7 @@ def test_no_more_tails_than_are_served_and_one_that_left_makes_room(server, monk
     with following(server, q=OURS):
         with following(server, q=OURS) as second:
             second.answer.read()
-            assert second.answer.status_code == 503
+            assert second.answer.status_code == 429
             assert second.answer.json()["error"]["code"] == "busy.readers"
         with following(server, q="(") as bad:
             assert bad.answer.status_code == 400

@@ -34,6 +34,9 @@ BODY_STATUS: Final[Mapping[str, int]] = MappingProxyType(
     {"body.too-large": 413, "body.media-type": 415, "body.unreadable": 422, "body.too-slow": 408}
 )
 
+# Too much is asked for: of the others, such as a full disk, nobody who asks is the cause.
+_TOO_MANY: Final = frozenset({"busy.attempts", "busy.query", "busy.queue", "busy.readers"})
+
 _FALLBACKS: Final[Mapping[int, str]] = MappingProxyType(
     {
         404: "there is nothing at this path",
@@ -67,7 +70,7 @@ class Told(msgspec.Struct, frozen=True):
                 status = 401 if error.code == "access.missing" else 403
                 headers["WWW-Authenticate"] = "Bearer"
             case BusyError():
-                status = 429 if error.code in {"busy.queue", "busy.attempts"} else 503
+                status = 429 if error.code in _TOO_MANY else 503
                 headers["Retry-After"] = str(max(1, round(error.retry_after)))
             case EventError():
                 status = BODY_STATUS.get(error.code, 422)
