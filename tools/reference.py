@@ -217,10 +217,10 @@ def routes() -> str:
 
 def metrics() -> str:
     rows = [
-        (f"`{figure.name}`", figure.type, f"`{figure.label}`" if figure.label else "", figure.meaning)
+        (f"`{figure.name}`", figure.type, f"`{figure.labels}`" if figure.labels else "", figure.meaning)
         for figure in FIGURES
     ]
-    return table(("metric", "type", "label", "meaning"), rows)
+    return table(("metric", "type", "labels", "meaning"), rows)
 
 
 def prose(text: str) -> str:

@@ -89,3 +89,19 @@ def test_what_producers_send_makes_no_series(collecting, line):
                 f"key:{number}", [line(number, f"emitter-{number}", **{"service.name": f"s{number}"})]
             )
         assert {name for name in samples(scrape) if name.startswith("sealtrail_")} == before
+
+
+def test_answers_are_counted_by_route_and_a_scrape_shows_those_before_it(serving, tmp_path):
+    with serving(tmp_path / "data") as server:
+        assert server.get("/api/v1/events/audit/0").status_code == 200
+        assert server.get("/api/v1/events/audit/0", "ingest").status_code == 403
+        assert server.get("/nothing/here").status_code == 404
+        text = server.get("/metrics").text
+    found = {
+        (sample.labels["route"], sample.labels["method"], sample.labels["status"]): sample.value
+        for family in read_text(text)
+        for sample in family.samples
+        if sample.name == "sealtrail_http_requests_total"
+    }
+    place = "/api/v1/events/{trail}/{index}"
+    assert found == {(place, "GET", "200"): 1, (place, "GET", "403"): 1, ("none", "GET", "404"): 1}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -13,6 +14,7 @@ from sealtrail.errors import UsageError
 from sealtrail.event import read
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.verify import verify
+from sealtrail.serve import running
 from sealtrail.serve.access import keys_of
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.running import Served
@@ -113,3 +115,39 @@ def test_it_ends_by_itself_when_the_ledger_cannot_be_written(tmp_path, monkeypat
         assert served.run() is False
         assert signal.getsignal(signal.SIGTERM) is before
     assert Folder(tmp_path / "data").writer() is None
+
+
+def test_a_question_that_takes_too_long_does_not_keep_a_server_from_ending(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "QUESTION_SECONDS", 0.0)
+    monkeypatch.setattr(running, "WATCH_SECONDS", 0.01)
+    with Served(tmp_path / "data", port=0) as served:
+        key = keys_of(tmp_path / "data").new("viewer")[1]
+        endless = "SELECT count(*) FROM range(1000000000000) WHERE range % 7 = 3"
+        asked = threading.Event()
+
+        def count(*_: object, **__: object) -> int:
+            with served.collector.store._engine.cursor() as cursor:
+                asked.set()
+                return cursor.execute(endless).fetchall()[0][0]
+
+        monkeypatch.setattr(served.collector.store, "count", count)
+        told = []
+
+        def ask() -> None:
+            answer = httpx.get(
+                f"{served.url}/api/v1/count", headers={"Authorization": f"Bearer {key}"}, timeout=30
+            )
+            told.append((answer.status_code, answer.json()["error"]["code"]))
+
+        def end() -> None:
+            asked.wait(30)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threads = [threading.Thread(target=one) for one in (ask, end)]
+        # Before the server listens, its socket does: the request waits there.
+        for thread in threads:
+            thread.start()
+        assert served.run()
+        for thread in threads:
+            thread.join()
+    assert told == [(503, "busy.stopping")]

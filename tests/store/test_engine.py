@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sealtrail.errors import QueryError, UsageError
+from sealtrail.errors import BusyError, QueryError, UsageError
 from sealtrail.store.engine import Engine
 
 
@@ -92,3 +94,30 @@ def test_a_file_that_is_no_segment_is_an_error_that_says_rebuild(engine, folder)
     with pytest.raises(UsageError) as caught, engine.cursor() as cursor:
         cursor.execute("SELECT * FROM read_parquet(?)", [[str(folder / "bad.parquet")]]).fetchall()
     assert caught.value.code == "usage.format"
+
+
+def test_a_question_is_given_up_when_it_is_told_to_and_housework_is_not(engine):
+    endless = "SELECT count(*) FROM range(1000000000000) WHERE range % 7 = 3"
+    asked, over = threading.Event(), threading.Event()
+    told: list[str] = []
+
+    def ask() -> None:
+        try:
+            with engine.cursor() as cursor:
+                asked.set()
+                cursor.execute(endless).fetchall()
+        except BusyError as error:
+            told.append(error.code)
+        over.set()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    asked.wait()
+    with engine.cursor(question=False) as cursor:
+        while not over.wait(0.01):  # it may not have begun to run when it is told for the first time
+            engine.interrupt()
+        assert cursor.execute("SELECT 1").fetchall() == [(1,)]
+    thread.join()
+    assert told == ["busy.stopping"]
+    with engine.cursor() as cursor:
+        assert cursor.execute("SELECT 1").fetchall() == [(1,)]

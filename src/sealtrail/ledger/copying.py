@@ -2,9 +2,11 @@
 
 What is below a size that was reached never changes its content, only its place: a volume is sealed away from
 under its active file, and old volumes are pruned. So sealed volumes are copied as files, as far as they lie
-whole below the size, and everything after them as entries. Below `floor`, which the caller read before the
-size was taken, nothing is copied: its prune is on record within the copy. A volume that is pruned meanwhile
-is not, so then the copy fails with NotFoundError and is begun anew.
+whole below the size, and everything after them as entries; what makes whole volumes is then sealed.
+
+Below `floor`, which the caller read before the size was taken, nothing is copied: its prune is on record
+within the copy. A volume that is pruned meanwhile is not, so then the copy fails with NotFoundError and is
+begun anew.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from sealtrail.errors import LedgerError, NotFoundError
-from sealtrail.ledger.checkpoint import history_notes, history_record
+from sealtrail.ledger.checkpoint import Checkpoint, history_notes, history_record
 from sealtrail.ledger.files import Disk, open_reading, read_exactly, read_file, refusals, write_all, write_new
 from sealtrail.ledger.layout import (
     CHECKPOINT,
@@ -38,6 +40,7 @@ from sealtrail.ledger.merkle import leaf_hashes
 from sealtrail.ledger.note import MAX_NOTE_BYTES
 from sealtrail.ledger.recover import MAX_SEALED_BYTES
 from sealtrail.ledger.trail import TrailReader
+from sealtrail.ledger.volume import seal_volume
 
 _CHUNK: Final = 1 << 20
 
@@ -69,9 +72,14 @@ def copy_trail(
                 _copy_volume(source, target, volume_name(line.volume), disk)
             _copy_volume(source, target, tile_name(line.volume), disk)
         _copy_entries(source, target, len(sealed) * volume_entries, size, disk, volume_entries)
+        note = _copy_history(source / HISTORY, target / HISTORY, size, disk)
+        signed = Checkpoint.from_note(note)[0].size
+        # Nobody will ever seal what a writer has not sealed yet: a restored folder appends elsewhere.
+        while (len(sealed) + 1) * volume_entries <= signed:
+            sealed.append(seal_volume(target, len(sealed), volume_entries, disk))
+            disk.unlink(target / active_name(len(sealed) - 1))
         for torn in sorted(source.glob("torn-*")):
             copy_file(torn, target / torn.name, disk)
-        note = _copy_history(source / HISTORY, target / HISTORY, size, disk)
         write_new(disk, target / CHECKPOINT, note)
         if floor:
             write_new(disk, target / PRUNED, pruned_text(floor))

@@ -29,6 +29,7 @@ from sealtrail.web.blocks import Blocking
 from sealtrail.web.caller import Caller, Doorkeeper
 from sealtrail.web.compliance import Compliance
 from sealtrail.web.cookie import sessions
+from sealtrail.web.counting import Counting, Counts
 from sealtrail.web.evidence import Proving
 from sealtrail.web.export import Exporting
 from sealtrail.web.health import health_routes
@@ -55,6 +56,7 @@ class Doors:
         self._assets = Assets()
         self._sessions = sessions(collector.signing_in.who)
         self._frame = Frame(self._assets, self._sessions)
+        self._requests: Counts = {}
 
     def routes(self) -> list[Route]:
         """The tables of all doors, one after another."""
@@ -72,7 +74,7 @@ class Doors:
             *Tailing(collector.tails.open, threads, self._stopping).routes(),
             *Tiling(evidence, threads).routes(),
             *health_routes(collector.health),
-            *metrics_routes(Scrape(collector)),
+            *metrics_routes(Scrape(collector, self._requests)),
         ]
         routes += self._console(threads)
         return [*routes, *openapi_routes(routes, version("sealtrail"))]
@@ -92,7 +94,9 @@ class Doors:
     def app(self) -> Starlette:
         """The ASGI application."""
         keeper = Doorkeeper(Keys(self._collector.folder.keys), self._sessions)
-        return application(self.routes(), keeper, page=self._frame.refusal, noted=self._noted)
+        app = application(self.routes(), keeper, page=self._frame.refusal, noted=self._noted)
+        app.add_middleware(Counting, counts=self._requests)
+        return app
 
     async def _noted(self, request: Request, caller: Caller, route: Route) -> None:
         """Record a reading before its answer goes out."""

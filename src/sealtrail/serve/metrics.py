@@ -24,16 +24,17 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector as Source
 
 from sealtrail.serve.writing import Collector
+from sealtrail.web.counting import Counts
 
 OPENMETRICS_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 class Figure(NamedTuple):
-    """One metric: its name, type, label (empty for none) and meaning."""
+    """One metric: its name, type, labels (with commas between them, empty for none) and meaning."""
 
     name: str
     type: Literal["counter", "gauge", "histogram", "info"]
-    label: str
+    labels: str
     meaning: str
 
 
@@ -69,6 +70,7 @@ FIGURES: Final = (
     Figure("sealtrail_blocks", "gauge", "", "addresses that are refused now, simulated blocks included"),
     Figure("sealtrail_rules", "gauge", "", "detection rules that are loaded"),
     Figure("sealtrail_rules_refused", "gauge", "", "rule files that could not be loaded"),
+    Figure("sealtrail_http_requests_total", "counter", "route,method,status", "answers of the HTTP doors"),
     Figure("sealtrail_disk_free_bytes", "gauge", "", "free on the file system of the data folder"),
     Figure("sealtrail_disk_reserve_bytes", "gauge", "", "below this much nothing is accepted"),
 )
@@ -77,10 +79,11 @@ _Values = float | Mapping[str, float]
 
 
 class Figures(Source):
-    """The figures of one collector, as Prometheus families."""
+    """The figures of one collector, as Prometheus families. `requests` counts what its doors answered."""
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, collector: Collector, requests: Counts | None = None) -> None:
         self._collector = collector
+        self._requests: Counts = {} if requests is None else requests
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: the registry would else ask for everything when it is made."""
@@ -121,6 +124,10 @@ class Figures(Source):
             "sealtrail_blocks": len(guard.desk.blocks()) if guard is not None else 0,
             "sealtrail_rules": len(rules.rules) + len(rules.correlations) if rules is not None else 0,
             "sealtrail_rules_refused": len(rules.refused) if rules is not None else 0,
+            "sealtrail_http_requests_total": {
+                ",".join((route, method, str(status))): count
+                for (route, method, status), count in list(self._requests.items())
+            },
             "sealtrail_disk_free_bytes": shutil.disk_usage(one.folder.root).free,
             "sealtrail_disk_reserve_bytes": one.settings.disk.free_bytes,
         }
@@ -128,7 +135,7 @@ class Figures(Source):
 
 def _family(figure: Figure, values: _Values, collector: Collector) -> Metric:
     name, meaning = figure.name, figure.meaning
-    labels = [figure.label] if figure.label else []
+    labels = figure.labels.split(",") if figure.labels else []
     family: CounterMetricFamily | GaugeMetricFamily
     match figure.type:
         case "info":
@@ -144,16 +151,17 @@ def _family(figure: Figure, values: _Values, collector: Collector) -> Metric:
         case "gauge":
             family = GaugeMetricFamily(name, meaning, labels=labels)
     for label, value in (values if isinstance(values, Mapping) else {"": values}).items():
-        family.add_metric([label] if labels else [], float(value))
+        # From the right: only the first of several labels, a route or a path, could hold a comma.
+        family.add_metric(label.rsplit(",", len(labels) - 1) if labels else [], float(value))
     return family
 
 
 class Scrape:
     """Answers /metrics: the figures above and those of the process (memory, open files, processor time)."""
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, collector: Collector, requests: Counts | None = None) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(Figures(collector))
+        self._registry.register(Figures(collector, requests))
         ProcessCollector(registry=self._registry)
 
     def __call__(self, openmetrics: bool) -> tuple[bytes, str]:

@@ -23,6 +23,7 @@ from sealtrail.serve.writing import Collector
 GRACE_SECONDS: Final = 10  # for requests under way when the server stops
 BACKLOG: Final = 1024  # connections that wait while the collector starts
 WATCH_SECONDS: Final = 0.5  # between two looks whether a part has failed
+QUESTION_SECONDS: Final = 5.0  # for questions to be answered when the server stops; then they are given up
 
 
 class Served:
@@ -103,7 +104,7 @@ class Served:
             server.should_exit = True
 
         stop.then, stop.starting = end, False
-        watch = _Watch(self.collector.pipeline.failed, end)
+        watch = _Watch(server, self.collector.pipeline.failed, self.collector.store.interrupt)
         if not stop.asked:
             watch.start()
             try:
@@ -130,22 +131,30 @@ class Served:
 
 
 class _Watch(Worker):
-    """Ends the server when the ledger cannot be written any more.
+    """Ends the server when the ledger cannot be written any more, and the questions that keep it from ending.
 
     Waited for at the end, like every thread here: one that is still there when the interpreter goes holds
     on to the index, whose library then complains of leaks.
     """
 
-    def __init__(self, failed: threading.Event, end: Callable[[], None]) -> None:
+    def __init__(
+        self, server: uvicorn.Server, failed: threading.Event, interrupt: Callable[[], None]
+    ) -> None:
         super().__init__("watch")
+        self._server = server
         self._failed = failed
-        self._end = end
+        self._interrupt = interrupt
 
     def _run(self) -> None:
+        ending = 0.0
         while not self._stopping.wait(WATCH_SECONDS):
             if self._failed.is_set():
-                self._end()
-                return
+                self._server.should_exit = True
+            if self._server.should_exit:
+                ending += WATCH_SECONDS
+                # A thread cannot be cancelled: whoever waits for it waits until the question is answered.
+                if ending > QUESTION_SECONDS:
+                    self._interrupt()
 
 
 def _bind(host: str, port: int) -> socket.socket:

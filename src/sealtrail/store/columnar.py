@@ -93,6 +93,10 @@ class ColumnarStore:
         """Write nothing more; live rows are found again in the ledger."""
         self._engine.close()
 
+    def interrupt(self) -> None:
+        """Give up the questions that are being answered now. Segments are written all the same."""
+        self._engine.interrupt()
+
     # --- follower
 
     def position(self) -> Position:

@@ -54,7 +54,7 @@ def merge(
 
     Takes one row group at a time, so memory does not grow with what is merged.
     """
-    with engine.cursor() as cursor:
+    with engine.cursor(question=False) as cursor:
         parts = _slices(cursor, folder, chosen, forgotten)
         first = next(parts, None)
         if first is None:

@@ -11,7 +11,7 @@ from typing import Final
 
 import duckdb
 
-from sealtrail.errors import QueryError, UsageError
+from sealtrail.errors import BusyError, QueryError, UsageError
 
 MEMORY_MEGABYTES: Final = 512
 """What all queries together may use; one that needs more is refused, not spilled to disk."""
@@ -25,6 +25,7 @@ class Engine:
     def __init__(self, folder: Path, *, memory_megabytes: int = MEMORY_MEGABYTES) -> None:
         self.folder = folder
         self._opening = threading.Lock()
+        self._open: set[duckdb.DuckDBPyConnection] = set()
         self._database = duckdb.connect(":memory:")
         for statement in (
             f"SET memory_limit = '{int(memory_megabytes)}MB'",
@@ -47,12 +48,19 @@ class Engine:
         self._database.execute("SET lock_configuration = true")
 
     @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection for one thread. Raises QueryError for want of memory, UsageError for a broken file."""
+    def cursor(self, *, question: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one thread. `question`: somebody waits for an answer, and can be told to give up.
+
+        Raises QueryError for want of memory, UsageError for a broken file, BusyError when it is interrupted.
+        """
         with self._opening:
             cursor = self._database.cursor()
+            if question:
+                self._open.add(cursor)
         try:
             yield cursor
+        except duckdb.InterruptException:
+            raise BusyError("busy.stopping", "the question was given up: the server stops") from None
         except duckdb.OutOfMemoryException:
             raise QueryError(
                 "query.too-large",
@@ -66,7 +74,15 @@ class Engine:
                 hint="`sealtrail rebuild` makes the index again from the ledger; nothing is lost.",
             ) from error
         finally:
+            with self._opening:
+                self._open.discard(cursor)
             cursor.close()
+
+    def interrupt(self) -> None:
+        """Give up every question that runs now: who asked is told BusyError (busy.stopping)."""
+        with self._opening:
+            for cursor in self._open:
+                cursor.interrupt()
 
     def close(self) -> None:
         self._database.close()
