@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -79,6 +80,15 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     ignore: tuple[str, ...] = ()  # names of services that come and go
 
 
+class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """[notify]: who is told of alerts. Addresses hold secrets: with any, the file must be private (0600)."""
+
+    urls: tuple[
+        str, ...
+    ] = ()  # addresses that apprise knows, such as jsons://host/path; see how-to/notices.md
+    level: Literal["informational", "low", "medium", "high", "critical"] = "high"  # the least that is told
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """The whole file."""
 
@@ -88,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     intake: IntakeSettings = IntakeSettings()
     response: ResponseSettings = ResponseSettings()
     silence: SilenceSettings = SilenceSettings()
+    notify: NotifySettings = NotifySettings()
     compliance: ComplianceSettings = ComplianceSettings()
 
 
@@ -99,11 +110,18 @@ def load(folder: Path) -> Settings:
     except FileNotFoundError:
         return Settings()
     try:
-        return msgspec.toml.decode(data, type=Settings)
+        settings = msgspec.toml.decode(data, type=Settings)
     except msgspec.MsgspecError as error:
         raise UsageError(
             "usage.setting", f"{path}: {error}", hint="See docs/reference/settings.md for names and units."
         ) from None
+    if settings.notify.urls and path.stat().st_mode & 0o077:
+        raise UsageError(
+            "usage.setting",
+            f"{path} holds addresses of notices, which are secret, and others may read it",
+            hint=f"chmod 600 {path}",
+        )
+    return settings
 
 
 class CaptureSettings(msgspec.Struct, frozen=True):

@@ -75,6 +75,7 @@ WAYS = {
     "alerts ack": Way("respond", "alerts ack {alert}"),
     "alerts close": Way("respond", "alerts close {alert} --reason tested"),
     "alerts reopen": Way("respond", "alerts reopen {alert}"),
+    "notify test": Way(FOLDER, "notify test --data {data}", 2),
     "block": Way("respond", f"block {ADDRESS} --reason tested"),
     "blocks": Way("read", "blocks"),
     "unblock": Way("respond", f"unblock {ADDRESS} --reason tested"),

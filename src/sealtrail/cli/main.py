@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "key": "keys:key",
     "person": "people:person",
     "alerts": "alerts:alerts",
+    "notify": "notify:notify",
     "block": "response:block",
     "unblock": "response:unblock",
     "blocks": "response:blocks",

@@ -129,6 +129,8 @@ _TABLE: Final = (
     Field("sealtrail.report.manifest", "keyword", "SHA-256 of a report's manifest"),
     Field("sealtrail.silence.source", "keyword", "service or input that stopped sending"),
     Field("sealtrail.silence.since", "time", "when its last event came"),
+    Field("sealtrail.notice.channel", "keyword", "scheme and number of the channel a notice went to"),
+    Field("sealtrail.notice.alerts", "keywords", "alerts a notice told of"),
     Field("sealtrail.import", "bool", "true for history: it never drives a block"),
     Field("sealtrail.own", "bool", "true for a refusal Sealtrail itself made: detection skips it"),
     # --- how it was recorded

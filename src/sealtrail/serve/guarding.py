@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,11 +20,13 @@ from sealtrail.follow import Cursor, Follower, Reader
 from sealtrail.follow.worker import Worker
 from sealtrail.respond.book import Book
 from sealtrail.respond.desk import Desk
+from sealtrail.respond.notices import Notices
+from sealtrail.respond.notify import channels
 from sealtrail.respond.table import Active
 from sealtrail.serve.alerting import Alerting
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.listening import Listener
-from sealtrail.settings import Settings
+from sealtrail.settings import NotifySettings, Settings
 
 _log = logging.getLogger("sealtrail.guard")
 
@@ -59,11 +61,13 @@ class Guard(Worker):
         # Before the hub asks where they stand: else it would hand them all of the ledger.
         self.book.catch_up(ledger)
         self.listener.start_at(ledger.sizes())
+        self.notices = _notices(settings.notify, self._record, folder, ledger)
         self.engine = Engine(self.ruleset, self.desk.take, cursor=Cursor(folder.cursor("detect")))
 
     @property
     def followers(self) -> list[Follower]:
-        return [self.engine, self.desk, self.book, self.listener]
+        notices = [] if self.notices is None else [self.notices]
+        return [self.engine, self.desk, self.book, self.listener, *notices]
 
     def prepare(self) -> None:
         """Be where we were before the restart: blocks in force again, windows filled again."""
@@ -76,6 +80,8 @@ class Guard(Worker):
         self.desk.save()
         self.book.save()
         self.listener.save()
+        if self.notices is not None:
+            self.notices.save()
 
     def operate(self, act: Act) -> Act:
         """An operator's request. Raises UsageError for what cannot be done."""
@@ -116,6 +122,16 @@ class Guard(Worker):
                 self.listener.look(self._ledger.sizes, taking=not self._pipeline.ready())
             except (SealtrailError, OSError):
                 _log.exception("it could not be looked who is silent; it is tried again")
+
+
+def _notices(
+    settings: NotifySettings, record: Callable[[Fields], None], folder: Folder, ledger: Reader
+) -> Notices | None:
+    """The worker that tells people; None where nobody is to be told, and then apprise is not loaded."""
+    if not settings.urls:
+        return None
+    targets = list(zip(settings.urls, channels(settings.urls), strict=True))
+    return Notices(targets, settings.level, record, folder.state / "notices.json", heads=ledger.sizes())
 
 
 def shown(block: Active) -> dict[str, Any]:

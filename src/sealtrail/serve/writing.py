@@ -177,6 +177,8 @@ class Collector:
         parts: list[Worker] = [self.housekeeping, self.inbox, self.reads, *self.spools]
         if self.guard is not None:
             parts.insert(1, self.guard)
+            if self.guard.notices is not None:
+                parts.insert(1, self.guard.notices)
         for part in parts:
             part.start()
             self._stack.callback(part.stop)
