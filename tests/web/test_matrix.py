@@ -57,6 +57,10 @@ NEEDS = {
     "POST /sign-in": "public",
     "POST /sign-out": "known",
     "GET /overview": "read",
+    "GET /live": "read",
+    "GET /audit": "read",
+    "GET /integrity": "read",
+    "POST /integrity": "prove",
     "GET /readyz": "read",
     "GET /metrics": "read",
 }

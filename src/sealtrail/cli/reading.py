@@ -11,16 +11,14 @@ import click
 
 from sealtrail.cli import options
 from sealtrail.cli.output import advise, counted, print_csv, print_json, print_table, safe, to_json
-from sealtrail.web.cells import COLUMNS
+from sealtrail.web.cells import COLUMNS, act
 
 if TYPE_CHECKING:
-    from sealtrail.event import Fields
     from sealtrail.serve.rows import Row
     from sealtrail.serve.source import Looking
 
 _REQUEST: Final = ("http.request.method", "url.path", "http.response.status_code")
 _DETAIL: Final = ("message", "event.reason", "error.type", "sealtrail.head.trail")
-_TARGET: Final = ("sealtrail.target.type", "sealtrail.target.id", "sealtrail.target.name")
 
 
 @click.command()
@@ -158,7 +156,7 @@ def _cells(row: Row) -> list[str]:
     fields = row.fields
     request = [fields.get(name, "") for name in _REQUEST]
     told = next((safe(fields[name]) for name in _DETAIL if fields.get(name)), "")
-    detail = "; ".join(part for part in (_act(fields), told) if part)
+    detail = "; ".join(part for part in (act(fields), told) if part)
     # Of an alert nobody has said yet how it ended.
     outcome = fields.get("sealtrail.alert.level") or fields.get("event.outcome", "")
     user = fields.get("user.id") or fields.get("user.name") or fields.get("user.hash") or ""
@@ -172,17 +170,6 @@ def _cells(row: Row) -> list[str]:
         safe(" ".join(str(part) for part in request if part), 60),
         safe(detail, 80),
     ]
-
-
-def _act(fields: Fields) -> str:
-    """Upon what somebody acted, and what that changed: `user 42: role customer -> support`."""
-    target = " ".join(str(fields[name]) for name in _TARGET if fields.get(name))
-    changes = [
-        f"{one.get('path', '')} {to_json(one.get('old'))} -> {to_json(one.get('new'))}"
-        for one in fields.get("sealtrail.change") or ()
-        if isinstance(one, dict)
-    ]
-    return safe(": ".join(part for part in (target, ", ".join(changes)) if part))
 
 
 def _words(row: Row) -> list[str]:

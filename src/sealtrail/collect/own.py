@@ -30,6 +30,7 @@ SILENCE_END: Final = "sealtrail.silence.end"
 READ: Final = "sealtrail.read"
 BACKUP: Final = "sealtrail.backup"
 RESTORE: Final = "sealtrail.restore"
+VERIFY: Final = "sealtrail.verify"
 REVIEW: Final = "sealtrail.review"
 REPORT: Final = "sealtrail.report"
 

@@ -23,7 +23,7 @@ from sealtrail.console.assets import Assets
 from sealtrail.console.refine import term
 from sealtrail.web.answers import Told
 from sealtrail.web.caller import NOBODY, Caller, Sessions
-from sealtrail.web.cells import safe
+from sealtrail.web.cells import act, safe
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -56,7 +56,9 @@ class Place(msgspec.Struct, frozen=True):
 
 PLACES: Final = (
     Place("Overview", "/overview", "read"),
-    Place("Search", "/search", "read"),
+    Place("Live", "/live", "read"),
+    Place("Audit trail", "/audit", "read"),
+    Place("Integrity", "/integrity", "read"),
 )
 
 
@@ -75,8 +77,8 @@ class Frame:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(asset=assets.url, address=address, term=term)
-        self._environment.filters.update(safe=safe, number=number, moment=moment)
+        self._environment.globals.update(asset=assets.url, address=address, term=term, act=act)
+        self._environment.filters.update(safe=safe, number=number, moment=moment, lines=lines)
 
     def show(
         self,
@@ -118,6 +120,11 @@ def address(path: str, **parameters: Any) -> str:
 def number(value: int) -> str:
     """1234567 as `1,234,567`."""
     return f"{value:,}"
+
+
+def lines(text: str) -> str:
+    """A text of several lines, each safe."""
+    return "\n".join(safe(line) for line in text.split("\n"))
 
 
 def moment(text: Any, *, date: bool = True) -> str:

@@ -14,8 +14,11 @@ from sealtrail.accounts.keys import Keys
 from sealtrail.collect.app import Door
 from sealtrail.collect.own import EXPORT
 from sealtrail.console.assets import Assets
+from sealtrail.console.audit import Audit
 from sealtrail.console.frame import Frame
 from sealtrail.console.home import home_routes
+from sealtrail.console.integrity import Integrity
+from sealtrail.console.live import Live
 from sealtrail.console.overview import Overview
 from sealtrail.console.signing import Signing
 from sealtrail.event import Fields
@@ -83,12 +86,16 @@ class Doors:
         """The pages for people."""
         collector, frame = self._collector, self._frame
         finder, triage = Finding(collector.reading), Triaging(collector.guard)
+        evidence = Vouching(collector.folder, collector.reading)
         blocker = Responding(collector.guard)
         return [
             *home_routes(version("sealtrail")),
             *self._assets.routes(),
             *Signing(frame, collector.signing_in).routes(),
             *Overview(frame, finder, triage, blocker, collector.health, threads).routes(),
+            *Live(frame, finder, threads).routes(),
+            *Audit(frame, finder, threads).routes(),
+            *Integrity(frame, finder, evidence, collector.checking, collector.health, threads).routes(),
         ]
 
     def app(self) -> Starlette:

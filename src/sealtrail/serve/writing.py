@@ -31,6 +31,7 @@ from sealtrail.follow import Follower, Hub
 from sealtrail.follow.worker import Worker
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.reader import LedgerReader
+from sealtrail.serve.checking import Checking
 from sealtrail.serve.folder import Folder, WriterLock, free_space
 from sealtrail.serve.guarding import Guard
 from sealtrail.serve.housekeeping import Housekeeping
@@ -154,6 +155,7 @@ class Collector:
         )
         self.inbox = Inbox(folder.inbox, self._carry_out)
         self.reads = Reads(self.pipeline.record)
+        self.checking = Checking(folder.root, self.pipeline.record)
         self.signing_in = SigningIn(People(folder.keys), self.pipeline.record)
 
     def _publish(self, batch: Batch) -> None:
@@ -172,6 +174,7 @@ class Collector:
         self._stack.callback(self.pipeline.stop)
         self._report_start()
         self._stack.callback(self._report_stop)
+        self._stack.callback(self.checking.stop)
         # Alerts that are still to come have to be written while the writer takes them.
         self._stack.callback(self.hub.wait, DRAIN_SECONDS)
         parts: list[Worker] = [self.housekeeping, self.inbox, self.reads, *self.spools]

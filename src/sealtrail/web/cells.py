@@ -29,12 +29,25 @@ COLUMNS: Final = (
 )
 """What somebody looks for first."""
 
+_TARGET: Final = ("sealtrail.target.type", "sealtrail.target.id", "sealtrail.target.name")
+
 
 def safe(value: Any, width: int = 0) -> str:
     """Text of a value with every control character shown as an escape; cut to `width` if given."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     text = _CONTROL.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
     return text if not width or len(text) <= width else text[: width - 1] + "…"
+
+
+def act(fields: Mapping[str, Any]) -> str:
+    """Upon what somebody acted, and what that changed: `user 42: role "customer" -> "support"`."""
+    target = " ".join(str(fields[name]) for name in _TARGET if fields.get(name))
+    changes = [
+        f"{one.get('path', '')} {_json(one.get('old'))} -> {_json(one.get('new'))}"
+        for one in fields.get("sealtrail.change") or ()
+        if isinstance(one, dict)
+    ]
+    return safe(": ".join(part for part in (target, ", ".join(changes)) if part))
 
 
 def csv_line(cells: Sequence[Any]) -> str:
@@ -47,6 +60,10 @@ def csv_line(cells: Sequence[Any]) -> str:
 def csv_row(names: Sequence[str], row: Mapping[str, Any]) -> str:
     """The line of a row, its cells in the order of `names`."""
     return csv_line([row.get(name) for name in names])
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _cell(value: Any) -> str:
