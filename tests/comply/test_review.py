@@ -27,6 +27,16 @@ def test_a_day_that_was_reviewed_before_it_was_due_counts(estate, finding):
     assert (said.verdict, said.population) == ("pass", 3)
 
 
+def test_days_before_the_record_began_are_not_due(estate, finding):
+    estate.remove("sealtrail.review.day:2026-01-01")
+    assert finding(estate, "REV-1").verdict == "fail"
+    estate.fact(began=stamp(estate.start + DAY))
+    said = finding(estate, "REV-1")
+    assert (said.verdict, said.population) == ("pass", 2)
+    estate.fact(began=stamp(estate.start + DAY - 1))
+    assert finding(estate, "REV-1").population == 3
+
+
 def test_a_part_of_a_day_is_no_day(estate, finding):
     estate.window = msgspec.structs.replace(estate.window, start=estate.start + 1)
     assert finding(estate, "REV-1").population == 2
@@ -48,6 +58,8 @@ def test_the_first_of_several_reviews_decides(estate, finding):
 def test_a_reviewer_who_acted_that_day_is_a_limit_that_is_stated(estate, finding):
     assert len(finding(estate, "REV-1").notes) == 1  # rita exported on the third day
     estate.add(HOUR, "sealtrail.block", "system", user__id="rita")
+    for action in ("sealtrail.read", "sealtrail.report", "sealtrail.alert.close"):
+        estate.add(DAY + HOUR, action, "system", user__id="rita")
     notes = finding(estate, "REV-1").notes
     assert [note[:10] for note in notes] == ["2026-01-01", "2026-01-03"]
     assert "rita reviewed a day with operators' acts of their own" in notes[0]

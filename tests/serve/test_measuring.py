@@ -5,7 +5,7 @@ import pytest
 from sealtrail.event.entry import ingested
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.folder import Folder
-from sealtrail.serve.measuring import Index, _between, _drill, _modes, last_sealed
+from sealtrail.serve.measuring import Index, _between, _drill, _modes, began, last_sealed
 from sealtrail.serve.reading import Reading
 
 
@@ -32,6 +32,14 @@ def test_a_report_speaks_of_the_moment_of_the_last_entry(ledger, tmp_path):
     newest = max(ingested(ledger.entry(trail, size - 1)) for trail, size in ledger.sizes().items())
     assert last_sealed(ledger) == newest
     assert last_sealed(LedgerReader(tmp_path / "nothing")) == ""
+
+
+def test_the_record_began_with_its_first_entry(ledger, tmp_path, monkeypatch):
+    oldest = min(ingested(ledger.entry(trail, 0)) for trail in ledger.sizes())
+    assert began(ledger) == oldest
+    assert began(LedgerReader(tmp_path / "nothing")) == ""
+    monkeypatch.setattr(ledger, "first", lambda: {"access": 3, "audit": 0})
+    assert began(ledger) == ""
 
 
 def test_the_drill_finds_every_change_on_entries_of_the_folder(ledger, tmp_path):

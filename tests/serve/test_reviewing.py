@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sealtrail.errors import QueryError, UsageError
+from sealtrail.serve import reviewing
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.reading import Reading
 from sealtrail.serve.reviewing import days, listed, review, sign
@@ -41,7 +42,7 @@ def test_a_review_is_a_sealed_event_that_says_what_the_day_held(data, collecting
     }
 
 
-def test_the_list_has_every_day_and_what_became_of_it(data):
+def test_the_list_has_every_day_and_what_became_of_it(data, monkeypatch):
     sign(data, str(YESTERDAY), "first", "rita")
     sign(data, str(YESTERDAY), "second", "paul")
     old = str(TODAY - timedelta(days=9))
@@ -49,7 +50,10 @@ def test_the_list_has_every_day_and_what_became_of_it(data):
     rows = {row["day"]: row for row in listed(data, old, "today")}
     assert len(rows) == 10
     assert rows[old]["status"] == "late"
-    assert rows[str(TODAY - timedelta(days=5))]["status"] == "missing"
+    assert rows[str(TODAY - timedelta(days=5))]["status"] == "before"  # the folder is of today
+    monkeypatch.setattr(reviewing, "began", lambda _: "")
+    again = {row["day"]: row for row in listed(data, old, "today")}
+    assert again[str(TODAY - timedelta(days=5))]["status"] == "missing"
     assert rows[str(TODAY)] == {
         **rows[str(TODAY)],
         "status": "open",

@@ -101,7 +101,7 @@ def sign(day: str, note: str, data: Path) -> None:
 @click.option("--fail-missing", is_flag=True, help="Exit with 1 when a day has no review in time.")
 @click.pass_context
 def list_(ctx: click.Context, since: str, until: str, data: Path, form: str, fail_missing: bool) -> None:
-    """Each day: reviewed, late, missing, or open (its time is not up).
+    """Each day: reviewed, late, missing, open (its time is not up), before (the record had not begun).
 
     \b
     sealtrail review list --from 2026-11-01 --to 2026-11-30

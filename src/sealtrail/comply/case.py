@@ -92,12 +92,14 @@ class PruneFact(msgspec.Struct, frozen=True):
 class Facts(msgspec.Struct, frozen=True):
     """What stands beside the index, at the moment `as_of` of the last entry.
 
+    `began` is when the first entry was sealed, empty where that was pruned.
     `seen` is how far detection has come in each trail, None where none ever ran; `behind` leaves it the
     entries after that moment to catch up with. `drill` is each change that was made for trial, and whether
     it was found.
     """
 
     as_of: str
+    began: str = ""
     verdict: str = "unchecked"
     anchored: bool = False
     key_source: str = ""

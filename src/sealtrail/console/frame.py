@@ -59,6 +59,8 @@ PLACES: Final = (
     Place("Live", "/live", "read"),
     Place("Audit trail", "/audit", "read"),
     Place("Integrity", "/integrity", "read"),
+    Place("Reviews", "/reviews", "read"),
+    Place("Reports", "/reports", "export"),
 )
 
 

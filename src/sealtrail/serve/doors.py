@@ -20,11 +20,14 @@ from sealtrail.console.home import home_routes
 from sealtrail.console.integrity import Integrity
 from sealtrail.console.live import Live
 from sealtrail.console.overview import Overview
+from sealtrail.console.reports import Reports
+from sealtrail.console.reviews import Reviews
 from sealtrail.console.signing import Signing
 from sealtrail.event import Fields
 from sealtrail.serve import reads
 from sealtrail.serve.asking import Finding, Responding, Running, Triaging, Vouching
 from sealtrail.serve.complying import Compliance as Complying
+from sealtrail.serve.kept import KeptReports
 from sealtrail.serve.metrics import Scrape
 from sealtrail.serve.writing import Collector
 from sealtrail.web.alerts import Alerts
@@ -92,6 +95,8 @@ class Doors:
             *home_routes(version("sealtrail")),
             *self._assets.routes(),
             *Signing(frame, collector.signing_in).routes(),
+            *Reports(frame, KeptReports(collector), Complying(collector), threads).routes(),
+            *Reviews(frame, Complying(collector), threads).routes(),
             *Overview(frame, finder, triage, blocker, collector.health, threads).routes(),
             *Live(frame, finder, threads).routes(),
             *Audit(frame, finder, threads).routes(),

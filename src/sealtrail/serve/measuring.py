@@ -69,6 +69,15 @@ def last_sealed(ledger: LedgerReader) -> str:
     return max((_sealed(ledger, trail, size - 1) for trail, size in ledger.sizes().items()), default="")
 
 
+def began(ledger: LedgerReader) -> str:
+    """When the first entry of all was sealed; empty where it was pruned, or there is none."""
+    first = ledger.first()
+    if any(first.values()):
+        return ""
+    sealed = [_sealed(ledger, trail, 0) for trail, size in ledger.sizes().items() if size]
+    return min((one for one in sealed if one), default="")
+
+
 def facts(
     folder: Folder,
     ledger: LedgerReader,
@@ -84,6 +93,7 @@ def facts(
     since = _minus(as_of, RECENT)
     return Facts(
         as_of=as_of,
+        began=began(ledger),
         verdict=verified.verdict,
         anchored=verified.anchored,
         trails=_trails(ledger, index, verified, since, as_of),

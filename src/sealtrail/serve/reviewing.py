@@ -14,7 +14,7 @@ from sealtrail.comply.checks.review import acted, reviewed_days
 from sealtrail.errors import UsageError
 from sealtrail.event import Fields
 from sealtrail.serve.folder import Folder
-from sealtrail.serve.measuring import Index
+from sealtrail.serve.measuring import Index, began
 from sealtrail.serve.reading import Reading
 from sealtrail.serve.recording import record
 from sealtrail.settings import load
@@ -24,8 +24,8 @@ MAX_DAYS: Final = 3660  # of one list
 
 MAX_NOTE: Final = 2_000  # characters of a reviewer's note
 
-Status = Literal["reviewed", "late", "missing", "open"]
-"""`open`: no review yet, and its time is not up."""
+Status = Literal["reviewed", "late", "missing", "open", "before"]
+"""`open`: no review yet, and its time is not up. `before`: the record had not begun."""
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -56,6 +56,7 @@ def days(folder: Folder, reading: Reading, since: str, until: str, now: datetime
     window = Window(first, last + DAY, last + DAY)
     case = Case(index, window, Terms(), Facts(as_of=stamp(present)))
     reviews, notes = reviewed_days(case), _notes(index, first)
+    start = micros_of(began(reading.ledger)) or 0
     allowed = load(folder.root).compliance.review_hours * HOUR
     records = dict(index.periods(RECORDS, DAY, first, last + DAY))
     alerts = dict(index.periods("sealtrail.kind:alert", DAY, first, last + DAY))
@@ -66,6 +67,8 @@ def days(folder: Folder, reading: Reading, since: str, until: str, now: datetime
         over = at + DAY + allowed
         if signed is None:
             status: Status = "missing" if over <= present else "open"
+            if at + DAY <= start:
+                status = "before"
             found.append(Day(name, status, records.get(at, 0), alerts.get(at, 0)))
             continue
         when, who, where = signed[0]

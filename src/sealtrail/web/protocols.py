@@ -193,8 +193,8 @@ class FrameworkTold(msgspec.Struct, frozen=True):
 class Day(msgspec.Struct, frozen=True):
     """One calendar day (UTC): what it held, and its review. Texts are empty where there is none.
 
-    `status`: reviewed, late, missing, or open while its time is not up. `own_acts`: the reviewer acted on the
-    record that day.
+    `status`: reviewed, late, missing, open while its time is not up, or before where the record had not
+    begun. `own_acts`: the reviewer acted on the record that day.
     """
 
     day: str

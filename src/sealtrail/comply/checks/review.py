@@ -10,6 +10,11 @@ from sealtrail.store.query.times import DAY, HOUR, stamp
 
 REVIEW: Final = "sealtrail.review"
 CLOSED: Final = "sealtrail.alert.close"
+# What an operator does that somebody else should look at; alerts are what a reviewer deals with.
+ACTS: Final = (
+    "event.action:(sealtrail.block or sealtrail.unblock or sealtrail.export or sealtrail.prune "
+    "or sealtrail.backup or sealtrail.restore or user_* or authn_token_* or privilege_*)"
+)
 REOPENED: Final = "sealtrail.alert.reopen"
 
 
@@ -29,7 +34,13 @@ def daily(case: Case) -> Finding:
     allowed = case.terms.review_hours * HOUR
     now = micros_of(case.facts.as_of) or case.window.judged
     reviews = reviewed_days(case)
-    due = [day for day in case.window.days() if day + DAY + allowed <= now or stamp(day)[:10] in reviews]
+    # Nobody could review what the record did not hold yet: it may begin within the window.
+    began = micros_of(case.facts.began) or 0
+    due = [
+        day
+        for day in case.window.days()
+        if (day + DAY + allowed <= now or stamp(day)[:10] in reviews) and day + DAY > began
+    ]
     found = []
     for day in due:
         name = stamp(day)[:10]
@@ -52,9 +63,8 @@ def daily(case: Case) -> Finding:
 
 
 def acted(case: Case, day: int, who: str) -> bool:
-    """Did the reviewer act upon the record or its answers on that day? Reviews and reports are their work."""
-    others = f"event.action:sealtrail.* and not event.action:({REVIEW} or sealtrail.report)"
-    acts = f"{others} and user.id:{quoted(who)}"
+    """Did the reviewer act upon the record or its answers on that day? Looking and judging are their work."""
+    acts = f"sealtrail.source:collector and {ACTS} and user.id:{quoted(who)}"
     return bool(who) and case.ask.count(acts, day, day + DAY) > 0
 
 
