@@ -33,12 +33,14 @@ class Way(NamedTuple):
     """How to call a command, and who may.
 
     `need` is the right it takes over --url; FOLDER: only who owns the folder, on its machine; ANYBODY: no
-    folder is touched. `owner` is the exit code for the owner beside a running server; None: not run here.
+    folder is touched. `owner` is the exit code for the owner beside a running server, `code` why it is
+    not 0; None: not run here.
     """
 
     need: str
     line: str
     owner: int | None = 0
+    code: str = "ledger.locked"
 
 
 FOLDER, ANYBODY = "folder", "anybody"
@@ -75,7 +77,7 @@ WAYS = {
     "alerts ack": Way("respond", "alerts ack {alert}"),
     "alerts close": Way("respond", "alerts close {alert} --reason tested"),
     "alerts reopen": Way("respond", "alerts reopen {alert}"),
-    "notify test": Way(FOLDER, "notify test --data {data}", 2),
+    "notify test": Way(FOLDER, "notify test --data {data}", 2, "usage.setting"),
     "block": Way("respond", f"block {ADDRESS} --reason tested"),
     "blocks": Way("read", "blocks"),
     "unblock": Way("respond", f"unblock {ADDRESS} --reason tested"),
@@ -195,7 +197,7 @@ def test_on_its_folder_the_owner_may_do_everything_that_one_writer_allows(server
         if way.owner is None:
             continue
         done = CliRunner().invoke(main, words(way, place), input=PASSWORD)
-        if done.exit_code != way.owner or (way.owner and "[ledger.locked]" not in done.stderr):
+        if done.exit_code != way.owner or (way.owner and f"[{way.code}]" not in done.stderr):
             wrong.append((name, done.exit_code, done.output[-300:]))
     assert not wrong
 

@@ -267,8 +267,19 @@ STACKS = {
 class Server:
     """One stack on a port of its own, started in a process group of its own."""
 
-    def __init__(self, folder: Path, stack: str, *, workers: int = 1, app: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stack: str,
+        *,
+        workers: int = 1,
+        app: str = "",
+        added: str = "",
+        arguments: tuple[str, ...] = (),
+    ) -> None:
+        """`added` is put behind the application's source, `arguments` behind the server's."""
         source, name, command = STACKS[stack]
+        source += added
         self.stack = stack
         self.is_asgi = "uvicorn" in stack
         self.spool = folder / "spool"
@@ -291,7 +302,7 @@ class Server:
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", *command.split()),
-                *(f"shop_app:{app or name}", "--workers", str(workers), *where),
+                *(f"shop_app:{app or name}", "--workers", str(workers), *where, *arguments),
             ],
             cwd=folder,
             env=environment,
