@@ -317,3 +317,44 @@ def test_exactly_once_and_one_order_hold_across_generations(open_writer, tmp_pat
     stamps = [read(e)["event.ingested"] for t in ("access", "access-2") for e in reader.read(t, 0, 99)]
     assert stamps == sorted(stamps)
     assert verify(root, workers=1).verdict == "intact"
+
+
+# --- marks: where a copy may end
+
+
+def test_a_mark_covers_what_was_queued_before_it_and_ends_at_a_checkpoint(
+    open_writer, tmp_path: Path
+) -> None:
+    with open_writer() as built:
+        futures = [built.pipeline.submit("spool", [line(seq)]) for seq in range(50)]
+        position = built.pipeline.mark().result(5)
+        assert all(future.done() for future in futures)
+        assert position == {trail: log.published for trail, log in built.logs.items()}
+        assert position == built.pipeline.heads()
+        assert built.pipeline.mark().result(5) == position, "without news there is nothing to sign"
+        built.pipeline.submit("spool", [line(50)]).result(5)
+        assert built.pipeline.mark().result(5)["access"] > position["access"] + 1
+
+
+def test_a_mark_is_refused_while_it_stops_and_fails_where_the_disk_does(open_writer, tmp_path: Path) -> None:
+    class Refusing(Disk):
+        broken = False
+
+        def datasync(self, fd: int) -> None:
+            if self.broken:
+                raise OSError(5, "Input/output error")
+            super().datasync(fd)
+
+    disk = Refusing()
+    with open_writer(disk) as built:
+        built.pipeline.submit("spool", [line(0)]).result(5)
+        disk.broken = True
+        with pytest.raises(LedgerError):
+            built.pipeline.mark().result(5)
+        built.pipeline.failed.wait(5)
+        with pytest.raises(LedgerError):
+            built.pipeline.mark()
+    with open_writer() as built:
+        built.pipeline.stop()
+        with pytest.raises(BusyError):
+            built.pipeline.mark()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -70,6 +72,7 @@ class Served:
             lifespan="off",
         )
         self._server = uvicorn.Server(config)
+        logging.getLogger("uvicorn.error").addFilter(_plainly)
         return self
 
     def __exit__(
@@ -128,6 +131,14 @@ class Served:
             thread.join()
 
         return end
+
+
+def _plainly(record: logging.LogRecord) -> bool:
+    """A request that did not end in time is given up on purpose: one line says so, and no traceback."""
+    if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+        record.exc_info = None
+        record.msg, record.args = "a request was given up: it did not end before the server did", ()
+    return True
 
 
 class _Watch(Worker):

@@ -71,11 +71,10 @@ class Serve:
 class Producer(threading.Thread):
     """Sends numbered events over HTTP, batch after batch, each again until it is acknowledged."""
 
-    BATCH = 5
-
-    def __init__(self, server: Serve, key: str, emitter: str, begin: int = 0) -> None:
+    def __init__(self, server: Serve, key: str, emitter: str, begin: int = 0, batch: int = 5) -> None:
         super().__init__(daemon=True)
         self.emitter = emitter
+        self._batch = batch
         self.acknowledged = begin
         self.over = threading.Event()
         self._server, self._key = server, key
@@ -83,7 +82,7 @@ class Producer(threading.Thread):
 
     def run(self) -> None:
         while not self.over.is_set():
-            body = b"\n".join(self._event(self.acknowledged + n) for n in range(self.BATCH))
+            body = b"\n".join(self._event(self.acknowledged + n) for n in range(self._batch))
             try:
                 status, said = self._server.ask("POST", "/api/v1/events", body, self._key)
             except (OSError, http.client.HTTPException):
@@ -91,8 +90,8 @@ class Producer(threading.Thread):
                 continue
             if status == 200:
                 told = json.loads(said)
-                assert told["accepted"] + told["duplicates"] == self.BATCH
-                self.acknowledged += self.BATCH
+                assert told["accepted"] + told["duplicates"] == self._batch
+                self.acknowledged += self._batch
             else:
                 self.over.wait(0.01)
 
@@ -178,8 +177,8 @@ def application(started) -> Callable[[Path], Application]:
 def producer() -> Iterator[Callable[..., Producer]]:
     made: list[Producer] = []
 
-    def begin(server: Serve, key: str, emitter: str, begin: int = 0) -> Producer:
-        made.append(Producer(server, key, emitter, begin))
+    def begin(server: Serve, key: str, emitter: str, begin: int = 0, batch: int = 5) -> Producer:
+        made.append(Producer(server, key, emitter, begin, batch))
         return made[-1]
 
     yield begin

@@ -108,6 +108,39 @@ def test_a_stop_under_load_loses_nothing_answers_who_waits_and_is_clean(
     assert "sealtrail.stopped" in {e["event.action"] for e in entries(data)}
 
 
+def test_who_reads_or_sends_too_slowly_does_not_keep_it_from_ending(serve, producer, until, tmp_path):
+    data = tmp_path / "data"
+    _, key = keys_of(data, create=True).new("ingest")
+    _, admin = keys_of(data).new("admin")
+    server = serve(data)
+    sending = producer(server, key, "p0", batch=500)
+    until(lambda: sending.acknowledged > 20_000, "an export that fills every buffer")
+    acknowledged = {"p0": sending.end()}
+    head = f"Host: x\r\nAuthorization: Bearer {admin}\r\n"
+    slow = []
+    for request in (
+        f"GET /api/v1/export?form=raw HTTP/1.1\r\n{head}\r\n",
+        f"GET /api/v1/tail?q=*&n=1000 HTTP/1.1\r\n{head}\r\n",
+        f"POST /api/v1/events HTTP/1.1\r\n{head}Content-Length: 1000\r\n\r\n" + "{",
+    ):
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(request.encode())
+        slow.append(connection)
+    assert slow[0].recv(15) == b"HTTP/1.1 200 OK"  # it has begun, and nobody reads on
+    begun = time.monotonic()
+    assert server.end() == 0, server.log.read_text()
+    assert time.monotonic() - begun < LIMIT
+    log = server.log.read_text()
+    assert "a request was given up" in log
+    assert "Traceback" not in log
+    assert "nanobind" not in log
+    for connection in slow:
+        connection.close()
+    check(data, acknowledged)
+
+
 @pytest.mark.parametrize("more", [signal.SIGTERM, signal.SIGINT])
 def test_signals_that_come_while_it_stops_change_nothing(serve, producer, until, tmp_path, more):
     data = tmp_path / "data"
