@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from sealtrail.serve import elsewhere
 from sealtrail.serve.client import Client, Message
 from sealtrail.serve.elsewhere import Elsewhere
 from sealtrail.serve.evidence import check
+from sealtrail.serve.reporting import manifest, unpacked
 from sealtrail.serve.source import Here
 
 Serving = Callable[..., AbstractContextManager[Any]]
@@ -150,6 +154,72 @@ def test_blocks_and_alerts_are_acted_upon_under_the_name_of_the_key(run, server)
     assert run("alerts", "close", "--all", "--reason", "a test").exit_code == 0
     assert f"by {name}: a test" in run("alerts", "show", one["id"]).stdout
     assert "--rules" in run("alerts", "show", one["id"], "--rules", ".").stderr
+
+
+def test_a_report_that_was_fetched_is_the_folder_of_one_that_was_made_here(run, tmp_path, server):
+    window = ["--from", "2026-11-24", "--to", "2026-11-24"]
+    done = run("report", "pci-dss-4.0.1", *window, "--out", str(tmp_path / "r"), role="auditor")
+    assert done.exit_code == 0, done.stderr
+    assert "27 controls: " in done.stderr
+    for line in (tmp_path / "r" / "manifest-sha256.txt").read_text().splitlines():
+        digest, _, name = line.partition("  ")
+        assert sha256((tmp_path / "r" / name).read_bytes()).hexdigest() == digest
+    again = run("report", "pci-dss-4.0.1", *window, "--out", str(tmp_path / "r"), role="auditor")
+    assert (again.exit_code, "is there already" in again.stderr) == (2, True)
+    acts = server.served.collector.reading.search("event.action:sealtrail.report")
+    assert [row.fields["user.id"] for row in acts] == ["key:" + server.keys["auditor"].split("_")[1]]
+    kept = str(server.data / "trails" / "audit" / "checkpoint")
+    refused = run("report", "soc2-2017", *window, "--out", "x", "--checkpoint", kept, role="auditor")
+    assert "--checkpoint" in refused.stderr
+
+
+def test_a_day_is_signed_for_elsewhere_and_listed_alike(run, server):
+    done = run("review", "sign", "--day", "2026-11-24", "--note", "all quiet", role="auditor")
+    assert (done.exit_code, "is signed for by key:" in done.stderr) == (0, True)
+    assert server.served.collector.settle()
+    window = ["--from", "2026-11-23", "--to", "2026-11-24", "-o", "json"]
+    there, here = (run("review", "list", *window, here=h) for h in (False, True))
+    assert there.stdout == here.stdout
+    assert json.loads(there.stdout)[1]["note"] == "all quiet"
+    plan = ["retain", "plan", "-o", "json"]
+    assert run(*plan).exit_code == 0
+    assert [set(one) for one in json.loads(run(*plan).stdout)] == [
+        set(one) for one in json.loads(run(*plan, here=True).stdout)
+    ]
+
+
+def packed(**files: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"PK no archive",
+        packed(),
+        packed(**{"report.json": b"{}"}),
+        packed(**{"report.json": b"{}", "manifest-sha256.txt": b"0" * 64 + b"  report.json\n"}),
+        packed(**{"../evil": b"x", "manifest-sha256.txt": manifest({"../evil": b"x"})}),
+        packed(**{"/etc/evil": b"x", "manifest-sha256.txt": manifest({"/etc/evil": b"x"})}),
+        packed(**{"a/b/c": b"x", "manifest-sha256.txt": manifest({"a/b/c": b"x"})}),
+    ],
+    ids=len,
+)
+def test_an_archive_that_is_no_report_writes_nothing(data):
+    with pytest.raises(UsageError) as caught:
+        unpacked(data)
+    assert caught.value.code == "remote.answer"
+
+
+def test_an_archive_that_is_whole_is_unpacked():
+    files = {"report.json": b"{}", "keys/audit.vkey": b"k"}
+    whole = {**files, "manifest-sha256.txt": manifest(files)}
+    assert unpacked(packed(**whole)) == whole
 
 
 def test_what_a_key_may_not_do_is_told_and_the_key_is_not(run, server):

@@ -9,7 +9,7 @@ import pytest
 
 from sealtrail.errors import UsageError
 from sealtrail.serve.elsewhere import Elsewhere
-from sealtrail.serve.source import Acting, Here, Looking, Proving, Triaging, Where, source
+from sealtrail.serve.source import Acting, Complying, Here, Looking, Proving, Triaging, Where, source
 
 
 def test_a_url_names_a_collector_and_nothing_names_the_folder():
@@ -19,7 +19,7 @@ def test_a_url_names_a_collector_and_nothing_names_the_folder():
         source(Where(Path("x"), "nowhere"))
 
 
-@pytest.mark.parametrize("protocol", [Looking, Proving, Acting, Triaging])
+@pytest.mark.parametrize("protocol", [Looking, Proving, Acting, Triaging, Complying])
 def test_both_answer_the_same_questions_with_the_same_arguments(protocol):
     for name, wanted in inspect.getmembers(protocol, inspect.isfunction):
         if not name.startswith("_"):

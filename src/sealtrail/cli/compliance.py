@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sealtrail.cli import options
 from sealtrail.cli.output import advise, counted, print_json, print_table, safe
 
+if TYPE_CHECKING:
+    from sealtrail.serve.source import Complying
+
 
 @click.command()
 @click.argument("framework")
-@options.data
+@options.source
 @click.option("--from", "since", required=True, metavar="DATE", help="First day of the window (UTC).")
 @click.option("--to", "until", required=True, metavar="DATE", help="Last day of the window, included.")
 @click.option(
@@ -30,7 +33,7 @@ from sealtrail.cli.output import advise, counted, print_json, print_table, safe
 @options.output("table", "json")
 def report(
     framework: str,
-    data: Path,
+    source: Complying,
     since: str,
     until: str,
     out: Path,
@@ -48,12 +51,10 @@ def report(
     Each control gets one of six verdicts: pass, fail, no-data, not-exercised, needs-human, not-applicable. A
     report is an event in the audit trail itself.
     """
-    from sealtrail.serve.acting import operator
     from sealtrail.serve.reporting import Wanted
-    from sealtrail.serve.reporting import report as make
 
     kept = tuple(path.read_bytes() for path in checkpoints)
-    made, why = make(data, Wanted(framework, since, until, entity, kept), out, operator())
+    made, why = source.report(Wanted(framework, since, until, entity, kept), out)
     if form == "json":
         print_json({key: value for key, value in made.document().items() if key != "controls"})
     else:
@@ -74,8 +75,8 @@ def review() -> None:
 @review.command()
 @click.option("--day", required=True, metavar="DATE", help="Calendar day (UTC): 2026-11-24, yesterday.")
 @click.option("--note", default="", help="What was looked at, and what was found; recorded.")
-@options.data
-def sign(day: str, note: str, data: Path) -> None:
+@options.source
+def sign(day: str, note: str, source: Complying) -> None:
     """Sign that the records of a day were reviewed. The event is sealed like every other.
 
     \b
@@ -84,10 +85,7 @@ def sign(day: str, note: str, data: Path) -> None:
     It stands in your name, the one by which the system knows you. A report counts the days, those that were
     signed late, and those on which the reviewer acted on the record as well.
     """
-    from sealtrail.serve.acting import operator
-    from sealtrail.serve.reviewing import sign as signed
-
-    event, place = signed(data, day, note, operator())
+    event, place = source.sign(day, note)
     counts = event["sealtrail.details"]
     held = f"{counted(counts['records'], 'record')}, {counted(counts['alerts'], 'alert')}"
     advise(f"{event['sealtrail.review.day']} ({held}) is signed for by {safe(event['user.id'])}, in {place}")
@@ -96,19 +94,19 @@ def sign(day: str, note: str, data: Path) -> None:
 @review.command(name="list")
 @click.option("--from", "since", default="30d", metavar="DATE", help="First day; else the last 30 days.")
 @click.option("--to", "until", default="today", metavar="DATE", help="Last day, included; else today.")
-@options.data
+@options.source
 @options.output("table", "json")
 @click.option("--fail-missing", is_flag=True, help="Exit with 1 when a day has no review in time.")
 @click.pass_context
-def list_(ctx: click.Context, since: str, until: str, data: Path, form: str, fail_missing: bool) -> None:
+def list_(
+    ctx: click.Context, since: str, until: str, source: Complying, form: str, fail_missing: bool
+) -> None:
     """Each day: reviewed, late, missing, open (its time is not up), before (the record had not begun).
 
     \b
     sealtrail review list --from 2026-11-01 --to 2026-11-30
     """
-    from sealtrail.serve.reviewing import listed
-
-    rows = listed(data, since, until)
+    rows = source.days(since, until)
     if form == "json":
         print_json(rows)
     else:
@@ -132,16 +130,11 @@ def retain() -> None:
 
 
 @retain.command()
-@options.data
+@options.source
 @options.output("table", "json")
-def plan(data: Path, form: str) -> None:
+def plan(source: Complying, form: str) -> None:
     """What would go now, per trail: entries, dates, sizes, and why more does not. Changes nothing."""
-    from datetime import UTC, datetime
-
-    from sealtrail.serve.retaining import document
-    from sealtrail.serve.retaining import plan as planned
-
-    rows = [document(one) for one in planned(data, datetime.now(UTC))]
+    rows = source.retention()
     if form == "json":
         print_json(rows)
     else:

@@ -99,6 +99,11 @@ class Client:
         with self._asked("GET", path, {}) as answer:
             return _whole(answer).decode(errors="replace")
 
+    def data(self, *path: str, patience: float = ANSWER_SECONDS, **parameters: str | int) -> bytes:
+        """The bytes of an answer, which may take `patience` seconds to begin."""
+        with self._asked("GET", path, parameters, patience=patience) as answer:
+            return _whole(answer)
+
     def send(self, method: str, *path: str, body: Any = None, **parameters: str | int) -> Any:
         """The JSON of the answer to an act."""
         return self._json(method, path, parameters, body)
@@ -152,6 +157,7 @@ class Client:
         parameters: dict[str, str | int],
         body: Any = None,
         headers: dict[str, str] | None = None,
+        patience: float = ANSWER_SECONDS,
     ) -> Iterator[HTTPResponse]:
         """An answer that is no refusal. What breaks while it is read is told as well."""
         given = {name: value for name, value in parameters.items() if value != ""}
@@ -162,7 +168,7 @@ class Client:
             sent["Authorization"] = f"Bearer {self._key}"
         if body is not None:
             sent["Content-Type"] = "application/json"
-        line = self._line_to()
+        line = self._line_to(patience)
         try:
             line.request(method, target, None if body is None else msgspec.json.encode(body), sent)
             with line.getresponse() as answer:
@@ -179,11 +185,11 @@ class Client:
         finally:
             line.close()
 
-    def _line_to(self) -> HTTPConnection:
+    def _line_to(self, patience: float) -> HTTPConnection:
         if self._tls:
             context = ssl.create_default_context()
-            return HTTPSConnection(self._host, self._port, timeout=ANSWER_SECONDS, context=context)
-        return HTTPConnection(self._host, self._port, timeout=ANSWER_SECONDS)
+            return HTTPSConnection(self._host, self._port, timeout=patience, context=context)
+        return HTTPConnection(self._host, self._port, timeout=patience)
 
     def _line(self, answer: HTTPResponse) -> bytes:
         line = answer.readline(MAX_LINE_BYTES + 1)

@@ -17,12 +17,15 @@ from sealtrail.serve.rows import Row
 from sealtrail.web.protocols import Selected
 
 if TYPE_CHECKING:
+    from sealtrail.comply.report import Report
     from sealtrail.respond.alerts import Known
     from sealtrail.serve.alerting import Why
     from sealtrail.serve.evidence import Proved
+    from sealtrail.serve.reporting import Wanted
 
 API: Final = ("api", "v1")
 PAGE_ROWS: Final = 1_000  # asked for at a time
+REPORT_SECONDS: Final = 1800.0  # for a report: the whole ledger is verified before it
 AGAIN_SECONDS: Final = 1.0  # before a tail that broke off is taken up again
 
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9-]{0,31})/(\d{1,16})", re.ASCII)
@@ -188,6 +191,40 @@ class Elsewhere:
     def triage(self, verb: str, identities: Sequence[str], reason: str) -> dict[str, list[str]]:
         body = {"act": verb, "ids": list(identities), "reason": reason}
         return self._shaped(self._client.send("POST", *API, "alerts", body=body), dict[str, list[str]])
+
+    # --- compliance
+
+    def report(self, wanted: Wanted, out: Path) -> tuple[Report, str]:
+        from sealtrail.comply.report import Report
+        from sealtrail.serve.reporting import Made, need_unused, unpacked, write
+
+        if wanted.checkpoints:
+            raise UsageError("usage.argument", "--checkpoint is for the report of a folder")
+        need_unused(out)  # before it is made there and recorded
+        data = self._client.data(
+            *API,
+            "reports",
+            wanted.framework,
+            patience=REPORT_SECONDS,
+            **{"from": wanted.since, "to": wanted.until, "entity": wanted.entity, "form": "zip"},
+        )
+        files = unpacked(data)
+        made = Made(self._decoded(files.get("report.json", b""), Report), files)
+        write(made, out)
+        return made.report, ""
+
+    def days(self, since: str, until: str) -> list[dict[str, Any]]:
+        told = self._get("reviews", **{"from": since, "to": until})
+        return self._as(list[dict[str, Any]], told, "days")
+
+    def sign(self, day: str, note: str) -> tuple[dict[str, Any], str]:
+        told = self._shaped(
+            self._client.send("POST", *API, "reviews", body={"day": day, "note": note}), dict[str, Any]
+        )
+        return self._as(dict[str, Any], told, "event"), self._as(str, told, "address")
+
+    def retention(self) -> list[dict[str, Any]]:
+        return self._as(list[dict[str, Any]], self._get("retention"), "trails")
 
     # --- shapes
 

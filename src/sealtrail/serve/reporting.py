@@ -6,8 +6,12 @@ A report stands on the checkpoints it names: the same ones give the same bytes. 
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import time
+import zipfile
+import zlib
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -49,6 +53,9 @@ SIGNED_SECONDS: Final = 15.0  # for the next checkpoint, which comes every few s
 _LOOK_SECONDS: Final = 0.05
 
 MANIFEST: Final = "manifest-sha256.txt"
+MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024  # of a report from elsewhere: some thousand samples with proofs
+
+_FILE: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,60}(?:/[a-z0-9][a-z0-9.-]{0,60})?", re.ASCII)
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -152,10 +159,35 @@ def manifest(files: dict[str, bytes]) -> bytes:
     return "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
 
 
-def write(made: Made, out: Path) -> None:
-    """Put the files into a new or an empty folder, the manifest last: a folder with one is whole."""
+def unpacked(data: bytes) -> dict[str, bytes]:
+    """The files of a report that came as an archive, each as its manifest says. Raises UsageError.
+
+    Names are ours or refused: an archive from elsewhere must not write where it likes.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            ours = all(_FILE.fullmatch(one.filename) for one in members)
+            small = sum(one.file_size for one in members) <= MAX_UNPACKED_BYTES
+            files = {one.filename: archive.read(one) for one in members} if ours and small else {}
+    except (ValueError, zipfile.BadZipFile, zlib.error, RuntimeError):
+        files = {}
+    stated = files.get(MANIFEST)
+    rest = {name: content for name, content in files.items() if name != MANIFEST}
+    if stated is None or stated != manifest(rest):
+        raise UsageError("remote.answer", "what came is no report, or not all of one")
+    return files
+
+
+def need_unused(out: Path) -> None:
+    """Raise UsageError unless a folder is new or empty."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError("usage.path", f"{out} is there already", hint="Name a new or an empty folder.")
+
+
+def write(made: Made, out: Path) -> None:
+    """Put the files into a new or an empty folder, the manifest last: a folder with one is whole."""
+    need_unused(out)
     try:
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in sorted(made.files, key=lambda name: (name == MANIFEST, name)):

@@ -16,10 +16,12 @@ from sealtrail.serve.rows import Row
 from sealtrail.web.protocols import Selected
 
 if TYPE_CHECKING:
+    from sealtrail.comply.report import Report
     from sealtrail.respond.alerts import Known
     from sealtrail.serve.alerting import Alerting, Why
     from sealtrail.serve.evidence import Proved
     from sealtrail.serve.reading import Reading
+    from sealtrail.serve.reporting import Wanted
 
 FOLLOW_SECONDS: Final = 0.2  # between two looks into a folder that is followed
 
@@ -103,7 +105,27 @@ class Triaging(Protocol):
         ...
 
 
-class Source(Looking, Proving, Acting, Triaging, Protocol):
+class Complying(Protocol):
+    """Reports, reviews and retention. Raises NotFoundError, QueryError, UsageError."""
+
+    def report(self, wanted: Wanted, out: Path) -> tuple[Report, str]:
+        """Make a report and write it into a new or an empty folder; why it is not recorded, if so."""
+        ...
+
+    def days(self, since: str, until: str) -> list[dict[str, Any]]:
+        """Every calendar day and what became of its review."""
+        ...
+
+    def sign(self, day: str, note: str) -> tuple[dict[str, Any], str]:
+        """Sign for a day: the event, and its address."""
+        ...
+
+    def retention(self) -> list[dict[str, Any]]:
+        """What would go now, by trail."""
+        ...
+
+
+class Source(Looking, Proving, Acting, Triaging, Complying, Protocol):
     """All of it."""
 
 
@@ -197,6 +219,30 @@ class Here:
 
     def triage(self, verb: str, identities: Sequence[str], reason: str) -> dict[str, list[str]]:
         return dict(self._operate({"act": "alerts", "verb": verb, "ids": list(identities), "reason": reason}))
+
+    def report(self, wanted: Wanted, out: Path) -> tuple[Report, str]:
+        from sealtrail.serve.acting import operator
+        from sealtrail.serve.reporting import report
+
+        return report(self._data, wanted, out, operator())
+
+    def days(self, since: str, until: str) -> list[dict[str, Any]]:
+        from sealtrail.serve.reviewing import listed
+
+        return listed(self._data, since, until)
+
+    def sign(self, day: str, note: str) -> tuple[dict[str, Any], str]:
+        from sealtrail.serve.acting import operator
+        from sealtrail.serve.reviewing import sign
+
+        return sign(self._data, day, note, operator())
+
+    def retention(self) -> list[dict[str, Any]]:
+        from datetime import UTC, datetime
+
+        from sealtrail.serve.retaining import document, plan
+
+        return [document(one) for one in plan(self._data, datetime.now(UTC))]
 
     def _reading(self) -> Reading:
         from sealtrail.serve.folder import Folder

@@ -223,12 +223,12 @@ class Retained(msgspec.Struct, frozen=True):
     days: int
     first: int
     end: int
-    entries: int
     volumes: int
     bytes: int
     oldest: str
     newest: str
     held: str
+    entries: int
 
 
 class Complying(Protocol):
