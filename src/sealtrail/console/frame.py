@@ -56,6 +56,8 @@ class Place(msgspec.Struct, frozen=True):
 
 PLACES: Final = (
     Place("Overview", "/overview", "read"),
+    Place("Alerts", "/alerts", "read"),
+    Place("Blocks", "/blocks", "read"),
     Place("Live", "/live", "read"),
     Place("Audit trail", "/audit", "read"),
     Place("Integrity", "/integrity", "read"),

@@ -157,10 +157,11 @@ class Desk:
 
     # --- operators
 
-    def block(self, address: str, seconds: float, *, reason: str, by: str) -> Active:
+    def block(self, address: str, seconds: float, *, reason: str, by: str, alert: str = "") -> Active:
         """Block an address, or an IPv6 /64, for an operator. Raises UsageError for what cannot be blocked.
 
-        What comes back is `simulated` where the settings say that nobody is to be blocked.
+        `alert` is the id of the alert it answers. What comes back is `simulated` where the settings say that
+        nobody is to be blocked.
         """
         network = parse(address)
         if network is None:
@@ -184,6 +185,8 @@ class Desk:
             "sealtrail.block.until": _text(now + seconds),
             "sealtrail.block.simulated": self._settings.simulate,
         }
+        if alert:
+            fields["sealtrail.alert.id"] = alert[:64]
         self._enter(fields)
         with self._lock:
             found = self._table.get(shown(network), now)

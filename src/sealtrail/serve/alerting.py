@@ -18,12 +18,12 @@ from sealtrail.detect.explain import Reason, explain
 from sealtrail.detect.library import load
 from sealtrail.detect.rule import SECOND, Correlation, Rule, Ruleset
 from sealtrail.errors import NotFoundError, UsageError
-from sealtrail.event import Fields, Receipt
+from sealtrail.event import Fields, Receipt, base_of
 from sealtrail.follow.order import open_entry
 from sealtrail.follow.protocols import Reader
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.respond.alerts import ACK, CLOSE, REOPEN, STATES, Known
-from sealtrail.respond.book import Book
+from sealtrail.respond.book import AUDIT, Book
 from sealtrail.serve.folder import Folder
 
 Record = Callable[[Fields], "Future[Receipt]"]
@@ -208,6 +208,12 @@ class Alerting:
         self._settle(list(receipts.values()))
         changed = [identity for identity, receipt in receipts.items() if receipt.accepted]
         return {"changed": changed, "unchanged": [one for one in known if one not in changed]}
+
+    def settle(self) -> None:
+        """Wait a moment until the table holds all that is recorded, such as a block that was just made."""
+        for trail, size in self._ledger.sizes().items():
+            if base_of(trail) == AUDIT:
+                self._book.wait(trail, size, SEEN_SECONDS)
 
     def _settle(self, receipts: Sequence[Receipt]) -> None:
         """So that who asks next sees what was done. It is recorded in any case, so the wait ends."""

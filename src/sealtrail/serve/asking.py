@@ -171,11 +171,17 @@ class Responding:
     def blocks(self) -> list[Block]:
         return [_told(one) for one in self._guard.desk.blocks()] if self._guard is not None else []
 
-    def block(self, address: str, duration: str, *, reason: str, by: str) -> Block:
-        return _told(_needed(self._guard).desk.block(address, _seconds(duration), reason=_why(reason), by=by))
+    def block(self, address: str, duration: str, *, reason: str, by: str, alert: str = "") -> Block:
+        guard = _needed(self._guard)
+        made = guard.desk.block(address, _seconds(duration), reason=_why(reason), by=by, alert=alert)
+        guard.alerts.settle()
+        return _told(made)
 
     def unblock(self, address: str, *, reason: str, by: str) -> bool:
-        return _needed(self._guard).desk.unblock(address, reason=_why(reason), by=by)
+        guard = _needed(self._guard)
+        ended = guard.desk.unblock(address, reason=_why(reason), by=by)
+        guard.alerts.settle()
+        return ended
 
 
 def _needed(guard: Guard | None) -> Guard:

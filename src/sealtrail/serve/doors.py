@@ -13,8 +13,10 @@ from starlette.requests import Request
 from sealtrail.accounts.keys import Keys
 from sealtrail.collect.app import Door
 from sealtrail.collect.own import EXPORT
+from sealtrail.console.alerts import AlertPages
 from sealtrail.console.assets import Assets
 from sealtrail.console.audit import Audit
+from sealtrail.console.blocks import BlockPages
 from sealtrail.console.frame import Frame
 from sealtrail.console.home import home_routes
 from sealtrail.console.integrity import Integrity
@@ -97,6 +99,8 @@ class Doors:
             *Signing(frame, collector.signing_in).routes(),
             *Reports(frame, KeptReports(collector), Complying(collector), threads).routes(),
             *Reviews(frame, Complying(collector), threads).routes(),
+            *AlertPages(frame, triage, blocker, threads).routes(),
+            *BlockPages(frame, blocker, threads).routes(),
             *Overview(frame, finder, triage, blocker, collector.health, threads).routes(),
             *Live(frame, finder, threads).routes(),
             *Audit(frame, finder, threads).routes(),

@@ -154,7 +154,9 @@ class Blocker(Protocol):
         """What is refused now, the oldest first."""
         ...
 
-    def block(self, address: str, duration: str, *, reason: str, by: str) -> Block: ...
+    def block(self, address: str, duration: str, *, reason: str, by: str, alert: str = "") -> Block:
+        """`alert`: the id of the alert it answers."""
+        ...
 
     def unblock(self, address: str, *, reason: str, by: str) -> bool:
         """False where the address was not blocked."""
