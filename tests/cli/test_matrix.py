@@ -55,10 +55,10 @@ WAYS = {
     "verify": Way(FOLDER, "verify {data}"),
     "prove": Way("prove", "prove audit/0"),
     "export": Way("export", "export *"),
-    "report": Way(FOLDER, "report soc2-2017 --from yesterday --to today --out {out}/report --data {data}"),
-    "review sign": Way(FOLDER, "review sign --day yesterday --note tested --data {data}"),
-    "review list": Way(FOLDER, "review list --data {data}"),
-    "retain plan": Way(FOLDER, "retain plan --data {data}"),
+    "report": Way("export", "report soc2-2017 --from yesterday --to today --out {out}/report"),
+    "review sign": Way("review", "review sign --day yesterday --note tested"),
+    "review list": Way("read", "review list"),
+    "retain plan": Way("read", "retain plan"),
     "retain run": Way(FOLDER, "retain run --data {data}"),
     "rules check": Way(ANYBODY, "rules check"),
     "rules list": Way(ANYBODY, "rules list"),
@@ -103,7 +103,7 @@ COMMANDS = dict(leaves(main, click.Context(main)))
 
 def words(way: Way, place: dict[str, str], *more: str) -> list[str]:
     line = [word.replace("~", " ").format(**place) for word in way.line.split()]
-    if way.need in {"read", "prove", "export", "respond"} and not more:
+    if way.need not in {FOLDER, ANYBODY} and not more:
         more = ("--data", place["data"])
     return [*line, *more]
 

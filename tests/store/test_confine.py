@@ -136,3 +136,15 @@ def test_a_process_whose_parent_is_gone_does_not_begin(inside, tmp_path):
 def test_where_there_is_no_filter_nothing_is_run(monkeypatch):
     monkeypatch.setattr(confining, "MACHINES", {})
     assert "there is no filter of system calls" in possible()
+
+
+def test_where_the_process_cannot_be_limited_nothing_is_run(inside):
+    code, _, complaint = inside("confine(seconds=2, memory_bytes=-(1 << 60), parent=os.getppid())")
+    assert code == 1
+    assert "this process cannot be limited" in complaint
+
+
+def test_the_unit_that_is_shipped_leaves_the_calls_by_which_a_process_locks_itself_in(repository):
+    unit = (repository / "deploy" / "systemd" / "sealtrail.service").read_text()
+    allowed = [line for line in unit.splitlines() if line.startswith("SystemCallFilter=@")]
+    assert {"seccomp", "landlock_create_ruleset", "landlock_restrict_self"} <= set(allowed[0].split())

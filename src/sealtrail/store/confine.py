@@ -55,7 +55,10 @@ def confine(*, seconds: float, memory_bytes: int, parent: int) -> list[str]:
     It dies with `parent`, a pid.
     Gives the names of layers that this kernel lacks. Raises UsageError where what remains is not enough.
     """
-    _limit(seconds, memory_bytes)
+    try:
+        _limit(seconds, memory_bytes)
+    except (OSError, ValueError, IndexError) as error:
+        raise _refused(f"this process cannot be limited: {error}") from None
     missing = []
     if not _become_nobody():
         missing.append("another user")
@@ -91,7 +94,8 @@ def _limit(seconds: float, memory_bytes: int) -> None:
     # Where memory runs out this process goes, not the collector; where time does, the collector comes first.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    os.nice(10)
+    with contextlib.suppress(OSError):
+        os.nice(10)
     os.chdir("/")
 
 
