@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealtrail.console.refine import differs, equals, term
+from sealtrail.console.refine import KNOWN, differs, equals, exists, mistyped, term, without_last
 from sealtrail.errors import QueryError
 from sealtrail.store.query import parse, predicate
 
@@ -37,3 +37,29 @@ def test_asking_for_the_same_twice_changes_nothing():
 def test_a_query_that_cannot_be_read_is_refused():
     with pytest.raises(QueryError):
         equals("((", "user.id", "u1")
+
+
+def test_a_query_loses_its_last_condition_until_one_is_left():
+    assert without_last("a and b:c and d>=1") == "a and b:c"
+    assert without_last("a and (b or c)") == "a"
+    assert without_last("a or b") == ""
+    assert without_last("*") == ""
+
+
+def test_existing_is_a_condition_like_others():
+    assert exists("*", "user.id") == "user.id:*"
+    assert exists("a", "user.id") == "a and user.id:*"
+
+
+def test_a_mistyped_field_is_told_what_it_may_have_been():
+    assert "user.id" in mistyped("userid:x")["userid"]
+    assert mistyped("ip:1.2.3.4")["ip"][0].endswith(".ip")
+    assert mistyped("not (statuscode:1 or path:x)").keys() == {"path"} | (
+        {"statuscode"} & mistyped("statuscode:1").keys()
+    )
+    assert mistyped("a word, and qqqqqqqq:1") == {}
+
+
+@given(st.sampled_from(KNOWN))
+def test_a_known_field_is_not_mistyped(field):
+    assert mistyped(f"{field}:*") == {}

@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 
 from sealtrail.accounts.roles import Right
 from sealtrail.console.assets import Assets
-from sealtrail.console.refine import term
+from sealtrail.console.refine import differs, equals, exists, term
 from sealtrail.web.answers import Told
 from sealtrail.web.caller import NOBODY, Caller, Sessions
 from sealtrail.web.cells import act, safe
@@ -56,9 +56,10 @@ class Place(msgspec.Struct, frozen=True):
 
 PLACES: Final = (
     Place("Overview", "/overview", "read"),
+    Place("Search", "/search", "read"),
+    Place("Live", "/live", "read"),
     Place("Alerts", "/alerts", "read"),
     Place("Blocks", "/blocks", "read"),
-    Place("Live", "/live", "read"),
     Place("Audit trail", "/audit", "read"),
     Place("Integrity", "/integrity", "read"),
     Place("Reviews", "/reviews", "read"),
@@ -81,7 +82,15 @@ class Frame:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(asset=assets.url, address=address, term=term, act=act)
+        self._environment.globals.update(
+            asset=assets.url,
+            address=address,
+            term=term,
+            equals=equals,
+            differs=differs,
+            exists=exists,
+            act=act,
+        )
         self._environment.filters.update(safe=safe, number=number, moment=moment, lines=lines)
 
     def show(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, Final
 
-from sealtrail.store.query import All, And, Is, Node, Not, parse
+from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS
+from sealtrail.store.query import All, And, Exists, Is, Node, Not, Or, Text, parse
+
+KNOWN: Final = (*FIELDS, *(field.name for field in ADDRESS_FIELDS))
+"""Every field an event of ours may have. Others can be stored and asked for as well."""
 
 
 def term(field: str, value: Any) -> str:
@@ -20,6 +26,42 @@ def equals(query: str, field: str, value: Any) -> str:
 def differs(query: str, field: str, value: Any) -> str:
     """What `query` asks for, and another value or none."""
     return _with(query, Not(_is(field, value)))
+
+
+def exists(query: str, field: str) -> str:
+    """What `query` asks for, where this field is there."""
+    return _with(query, Exists(field))
+
+
+def without_last(query: str) -> str:
+    """`query` without its last condition; empty where it has one only."""
+    whole = parse(query, 0)
+    if not isinstance(whole, And):
+        return ""
+    rest = whole.nodes[:-1]
+    return str(rest[0] if len(rest) == 1 else And(rest))
+
+
+def mistyped(query: str) -> dict[str, list[str]]:
+    """Fields of `query` that no event of ours has, and known ones that look like each."""
+    found: dict[str, list[str]] = {}
+    for field in _fields(parse(query, 0)):
+        if field not in KNOWN:
+            ended = [name for name in KNOWN if name.endswith(f".{field}")]
+            alike = list(dict.fromkeys([*ended, *get_close_matches(field, KNOWN, 3, 0.6)]))
+            if alike:
+                found[field] = alike[:3]
+    return found
+
+
+def _fields(node: Node) -> Iterator[str]:
+    if isinstance(node, And | Or):
+        for one in node.nodes:
+            yield from _fields(one)
+    elif isinstance(node, Not):
+        yield from _fields(node.node)
+    elif not isinstance(node, All | Text):
+        yield node.field
 
 
 def _with(query: str, node: Node) -> str:

@@ -7,12 +7,14 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from sealtrail.errors import LedgerError, NotFoundError, UsageError
+from sealtrail.errors import LedgerError, NotFoundError, TamperedError, UsageError
 from sealtrail.event import Fields
 from sealtrail.event.entry import ingested
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.layout import tile_of
 from sealtrail.ledger.merkle import leaf_hash
+from sealtrail.ledger.note import verify_note
+from sealtrail.ledger.proof import TlogProof
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.respond.alerts import Known
 from sealtrail.respond.table import Active
@@ -22,7 +24,7 @@ from sealtrail.serve.folder import Folder
 from sealtrail.serve.guarding import Guard, shown
 from sealtrail.serve.reading import Reading
 from sealtrail.store.query.times import SECOND, duration, stamp
-from sealtrail.web.protocols import Asked, Block, Facet, Head, Listed, Sealed, Selected
+from sealtrail.web.protocols import Asked, Block, Facet, Head, Listed, Sealed, Selected, Vouched
 
 FACET_SECONDS: Final = 2.0  # for all facets of one answer: what comes later is left out, and said to be
 
@@ -72,6 +74,24 @@ class Vouching:
 
     def proof(self, trail: str, index: int) -> str:
         return self._ledger.prove(trail, index)
+
+    def vouch(self, trail: str, index: int) -> Vouched:
+        try:
+            proof = TlogProof.from_text(self._ledger.prove(trail, index))
+        except NotFoundError as error:
+            self._ledger.entry(trail, index)  # where it is not there at all, that is what is told
+            return Vouched("unsigned", why=error.what)
+        except TamperedError as error:
+            return Vouched("contradicted", why=error.what)
+        checkpoint, note = Checkpoint.from_note(proof.checkpoint)
+        path = self._folder.keys / f"{trail}.vkey"
+        if not path.exists():
+            return Vouched("no-key", checkpoint.size)
+        try:
+            verify_note(note, [read_vkey(path)])
+        except TamperedError as error:
+            return Vouched("contradicted", checkpoint.size, error.what)
+        return Vouched("verified", checkpoint.size)
 
     def heads(self) -> list[Head]:
         sizes, first = self._ledger.sizes(), self._ledger.first()

@@ -17,6 +17,7 @@ from sealtrail.console.alerts import AlertPages
 from sealtrail.console.assets import Assets
 from sealtrail.console.audit import Audit
 from sealtrail.console.blocks import BlockPages
+from sealtrail.console.event import EventPage
 from sealtrail.console.frame import Frame
 from sealtrail.console.home import home_routes
 from sealtrail.console.integrity import Integrity
@@ -24,6 +25,7 @@ from sealtrail.console.live import Live
 from sealtrail.console.overview import Overview
 from sealtrail.console.reports import Reports
 from sealtrail.console.reviews import Reviews
+from sealtrail.console.search import Search
 from sealtrail.console.signing import Signing
 from sealtrail.event import Fields
 from sealtrail.serve import reads
@@ -102,6 +104,8 @@ class Doors:
             *AlertPages(frame, triage, blocker, threads).routes(),
             *BlockPages(frame, blocker, threads).routes(),
             *Overview(frame, finder, triage, blocker, collector.health, threads).routes(),
+            *Search(frame, finder, threads).routes(),
+            *EventPage(frame, evidence, threads).routes(),
             *Live(frame, finder, threads).routes(),
             *Audit(frame, finder, threads).routes(),
             *Integrity(frame, finder, evidence, collector.checking, collector.health, threads).routes(),

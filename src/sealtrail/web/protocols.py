@@ -7,7 +7,7 @@ here may block on a disk: doors call it from a thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -80,6 +80,17 @@ class Block(msgspec.Struct, frozen=True):
     simulated: bool
 
 
+class Vouched(msgspec.Struct, frozen=True):
+    """What can be said of an entry's place: whether it is under a checkpoint of `size` that the key signed.
+
+    `no-key`: the proof leads to the checkpoint, and the key that would have signed it is not here.
+    """
+
+    verdict: Literal["verified", "unsigned", "no-key", "contradicted"]
+    size: int = 0
+    why: str = ""
+
+
 class Finder(Protocol):
     """Answers from the index. Raises QueryError."""
 
@@ -136,6 +147,10 @@ class Evidence(Protocol):
 
     def proof(self, trail: str, index: int) -> str:
         """C2SP tlog-proof text, against the latest checkpoint."""
+        ...
+
+    def vouch(self, trail: str, index: int) -> Vouched:
+        """Whether an entry's proof holds, checked now. Raises NotFoundError where there is no such entry."""
         ...
 
     def heads(self) -> list[Head]:
