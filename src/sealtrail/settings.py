@@ -51,6 +51,9 @@ class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
     simulate: bool = False  # plan blocks, record them, but do not enforce
     allow: tuple[str, ...] = ()  # CIDRs that are never blocked; wins over everything
+    trusted_proxies: tuple[
+        str, ...
+    ] = ()  # CIDRs of our own proxies: never blocked, whoever hides behind them
     blocks_per_minute: int = 30  # more than this is a bug or a trap, not a defence
     default_seconds: int = 900  # how long a block lasts where neither rule nor operator says
 

@@ -41,16 +41,17 @@ class World:
             clock=lambda: self.now,
         )
 
-    def record(self, fields: Fields) -> None:
+    def record(self, fields: Fields) -> bool:
         if self.fail and fields["event.action"] == self.fail:
             raise OSError("disk full")
         full = {"sealtrail.schema": 1, **fields}
         check(full, reserved=True)
         known = {(e.fields["sealtrail.emitter"], e.fields["sealtrail.seq"]) for e in self.ledger}
         if (full["sealtrail.emitter"], full["sealtrail.seq"]) in known:
-            return  # exactly once: the first statement stands
+            return False  # exactly once: the first statement stands
         data = seal(canonical(full), suffix("2026-01-01T00:00:00.000000Z", "collector"))
         self.ledger.append(Entry("audit", len(self.ledger), data, full))
+        return True
 
     def batch(self, start: int = 0) -> Batch:
         return Batch(tuple(self.ledger[start:]), {"audit": start}, {"audit": len(self.ledger)})
@@ -346,3 +347,29 @@ def test_a_folder_that_cannot_be_written_is_told_of(world: World, tmp_path: Path
     desk = Desk(world.record, world.settings, spools=[tmp_path / "absent"], clock=lambda: world.now)
     desk.tick()
     assert list(desk.faults) == [str(tmp_path / "absent")]
+
+
+def test_a_block_that_a_crash_repeats_is_recorded_once_and_prolongs_nothing(world: World) -> None:
+    world.desk.block("203.0.113.9", 600, reason="ticket", by="ops", request="r1")
+    world.now += 60
+    after = world.open()
+    after.catch_up(world)
+    again = after.block("203.0.113.9", 600, reason="ticket", by="ops", request="r1")
+    assert again.until == START + 600
+    assert world.actions() == [BLOCK]
+
+
+def test_a_block_that_a_crash_repeats_does_not_undo_its_undoing(world: World) -> None:
+    world.desk.block("203.0.113.9", 600, reason="ticket", by="ops", request="r1")
+    assert world.desk.unblock("203.0.113.9", reason="mistake", by="ops", request="r2")
+    after = world.open()
+    after.catch_up(world)
+    assert after.block("203.0.113.9", 600, reason="ticket", by="ops", request="r1").until == world.now
+    assert not after.unblock("203.0.113.9", reason="mistake", by="ops", request="r2")
+    assert after.blocks() == []
+    assert world.actions() == [BLOCK, UNBLOCK]
+
+
+def test_a_block_may_name_the_alert_it_answers(world: World) -> None:
+    world.desk.block("203.0.113.9", 600, reason="ticket", by="ops", alert="a1")
+    assert world.ledger[-1].fields["sealtrail.alert.id"] == "a1"

@@ -140,3 +140,39 @@ def test_an_alert_whose_rule_or_events_are_gone_still_has_its_story(collecting, 
     assert why.rule is None
     assert [evidence.reasons for evidence in why.events] == [()]
     assert Alerting.open(Folder(tmp_path / "data"), [rule]).why(one.id).rule["title"] == "Own"
+
+
+def test_a_trusted_proxy_is_never_blocked_and_its_refusals_feed_no_rule(collecting, line):
+    settings = '[response]\ntrusted-proxies = ["203.0.113.0/28"]\n'
+    with collecting(settings, guard=True) as collector:
+        fail_logins(collector, line)
+        (one,) = collector.guard.alerts.newest()
+        assert [block.refused for block in one.blocks] == [
+            "the address is one of our own, or a trusted proxy"
+        ]
+        with pytest.raises(UsageError, match="trusted proxy"):
+            collector.guard.desk.block("203.0.113.5", 60, reason="x", by="ann")
+        before = collector.guard.engine.facts()
+        own = {"sealtrail.own": True, "http.response.status_code": 403, "url.path": "/a"}
+        collector.submit("key:2", [line(seq, "own", **own) for seq in range(50)])
+        assert collector.settle()
+        after = collector.guard.engine.facts()
+        assert (after.events, after.alerts) == (before.events, before.alerts)
+
+
+def test_a_proxy_that_is_no_address_is_refused_at_the_start(collecting):
+    settings = '[response]\ntrusted-proxies = ["the proxy"]\n'
+    with pytest.raises(UsageError, match="is not an address or network"), collecting(settings, guard=True):
+        pass
+
+
+def test_a_block_request_that_a_crash_repeats_is_one_event(collecting, tmp_path):
+    request = tmp_path / "data" / "state" / "inbox" / "0123.request"
+    act = {"act": "block", "address": "203.0.113.9", "seconds": 600, "reason": "x", "by": "ann"}
+    for _ in range(2):
+        with collecting(guard=True) as collector:
+            save_json(request, act)
+            ask(collector.folder.inbox, {"act": "blocks", "by": "ann"})
+            collector.settle()
+            assert len(collector.guard.desk.blocks()) == 1
+            assert collector.reading.count("event.action:sealtrail.block") == 1

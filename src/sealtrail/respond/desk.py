@@ -58,7 +58,8 @@ class _State(msgspec.Struct):
 class Desk:
     """Also a follower: decisions it did not make itself, such as those before a restart, are in the ledger.
 
-    `record` writes an event of the collector's own and returns once it is durable. `spools` are the folders
+    `record` writes an event of the collector's own and returns once it is durable; False where that identity
+    was recorded before: then the first statement stands, and is in the table already. `spools` are folders
     of the applications, `never` addresses and CIDRs of our own machines and trusted proxies.
     """
 
@@ -157,11 +158,14 @@ class Desk:
 
     # --- operators
 
-    def block(self, address: str, seconds: float, *, reason: str, by: str, alert: str = "") -> Active:
+    def block(
+        self, address: str, seconds: float, *, reason: str, by: str, alert: str = "", request: str = ""
+    ) -> Active:
         """Block an address, or an IPv6 /64, for an operator. Raises UsageError for what cannot be blocked.
 
-        `alert` is the id of the alert it answers. What comes back is `simulated` where the settings say that
-        nobody is to be blocked.
+        `alert` is the id of the alert it answers, `request` names who asked: one that is carried out again
+        after a crash is recorded once, and prolongs nothing. What comes back is `simulated` where settings
+        say that nobody is to be blocked.
         """
         network = parse(address)
         if network is None:
@@ -177,7 +181,7 @@ class Desk:
             raise UsageError("usage.argument", f"{address} cannot be blocked: {why}")
         now = self._clock()
         fields: Fields = {
-            **_act(BLOCK, now, ""),
+            **_act(BLOCK, now, f"block:inbox:{request}" if request else ""),
             "event.outcome": "success",
             "event.reason": reason,
             "user.id": by,
@@ -187,14 +191,14 @@ class Desk:
         }
         if alert:
             fields["sealtrail.alert.id"] = alert[:64]
-        self._enter(fields)
+        is_new = self._enter(fields)
         with self._lock:
             found = self._table.get(shown(network), now)
         # Undone by somebody else in the same moment: then what was recorded is still the answer.
         return found or Active(
             shown(network),
             now,
-            now + seconds,
+            now + seconds if is_new else now,
             str(fields["event.id"]),
             "",
             reason,
@@ -202,7 +206,7 @@ class Desk:
             self._settings.simulate,
         )
 
-    def unblock(self, address: str, *, reason: str, by: str) -> bool:
+    def unblock(self, address: str, *, reason: str, by: str, request: str = "") -> bool:
         """End a block early; an IPv6 address ends that of its /64 too. False when there is none."""
         network = parse(address)
         if network is None:
@@ -217,7 +221,7 @@ class Desk:
             ended = True
             self._enter(
                 {
-                    **_act(UNBLOCK, now, ""),
+                    **_act(UNBLOCK, now, f"unblock:{current.id}:{request}"[:80] if request else ""),
                     "event.outcome": "success",
                     "event.reason": reason,
                     "user.id": by,
@@ -291,18 +295,20 @@ class Desk:
             if self._state is not None:
                 save(self._state, msgspec.json.encode(_State(1, dict(self._at), self._table.snapshot())))
 
-    def _enter(self, fields: Fields) -> None:
-        """Record a decision, then put it in force."""
+    def _enter(self, fields: Fields) -> bool:
+        """Record a decision, then put it in force. False where it was recorded before."""
         identity = str(fields["event.id"])
         with self._lock:
             self._entering.add(identity)
         try:
-            self._record(fields)
+            repeated = self._record(fields) is False
         except BaseException:
             with self._lock:
                 self._entering.discard(identity)
             raise
         with self._lock:
+            if repeated:
+                self._entering.discard(identity)
             # The ledger's followers may have been faster than the answer: then `handle` has applied it.
             if identity in self._entering:
                 self._entering.discard(identity)
@@ -310,6 +316,7 @@ class Desk:
                 if len(self._applied) < MAX_AWAITED:
                     self._applied.add(identity)
             self._publish(self._clock())
+        return not repeated
 
     def _publish(self, now: float) -> None:
         enforced = [

@@ -54,7 +54,13 @@ class Guard(Worker):
         self.ruleset = load(rules)
         for refused in self.ruleset.refused:
             _log.error("a rule is not loaded: %s", refused)
-        self.desk = Desk(self._record, settings.response, spools=spools, state=folder.state / "response.json")
+        self.desk = Desk(
+            self._record,
+            settings.response,
+            spools=spools,
+            never=settings.response.trusted_proxies,
+            state=folder.state / "response.json",
+        )
         self.book = Book(folder.alerts)
         self.alerts = Alerting(self.book, ledger, self.ruleset, pipeline.record)
         self.listener = Listener(settings.silence, self._record, folder.state / "silence.json")
@@ -88,11 +94,20 @@ class Guard(Worker):
         match act["act"]:
             case "block":
                 done = self.desk.block(
-                    str(act["address"]), float(act["seconds"]), reason=str(act["reason"]), by=str(act["by"])
+                    str(act["address"]),
+                    float(act["seconds"]),
+                    reason=str(act["reason"]),
+                    by=str(act["by"]),
+                    request=str(act["request"]),
                 )
                 return shown(done)
             case "unblock":
-                ended = self.desk.unblock(str(act["address"]), reason=str(act["reason"]), by=str(act["by"]))
+                ended = self.desk.unblock(
+                    str(act["address"]),
+                    reason=str(act["reason"]),
+                    by=str(act["by"]),
+                    request=str(act["request"]),
+                )
                 return {"ended": ended}
             case "blocks":
                 return {"blocks": [shown(one) for one in self.desk.blocks()]}
@@ -109,8 +124,9 @@ class Guard(Worker):
             case other:
                 raise UsageError("usage.argument", f"there is no act {other!r}")
 
-    def _record(self, fields: Fields) -> None:
-        self._pipeline.record(fields).result()
+    def _record(self, fields: Fields) -> bool:
+        """Durable when it returns; False where it was recorded before a crash, and is repeated."""
+        return self._pipeline.record(fields).result().accepted > 0
 
     def _run(self) -> None:
         while not self._stopping.wait(TICK_SECONDS):
@@ -125,7 +141,7 @@ class Guard(Worker):
 
 
 def _notices(
-    settings: NotifySettings, record: Callable[[Fields], None], folder: Folder, ledger: Reader
+    settings: NotifySettings, record: Callable[[Fields], Any], folder: Folder, ledger: Reader
 ) -> Notices | None:
     """The worker that tells people; None where nobody is to be told, and then apprise is not loaded."""
     if not settings.urls:
