@@ -11,18 +11,16 @@ from sealtrail.accounts.attempts import (
     MAX_BY_PAIR,
     WINDOW_SECONDS,
     Attempts,
+    Limit,
 )
-from sealtrail.errors import BusyError
 
 
-def refused(held: Attempts, name: str, address: str) -> bool:
-    try:
-        held.begin(name, address)
-    except BusyError as error:
-        assert error.code == "busy.attempts"
-        assert 0 < error.retry_after <= WINDOW_SECONDS
-        return True
-    return False
+def refused(held: Attempts, name: str | None, address: str) -> bool:
+    found = held.begin(name, address)
+    if found is None:
+        return False
+    assert 0 < found.wait <= WINDOW_SECONDS
+    return True
 
 
 @pytest.fixture
@@ -67,6 +65,36 @@ def test_one_address_cannot_try_many_names(held: Attempts):
 def test_many_addresses_cannot_try_one_name_without_end(held: Attempts):
     tries = [refused(held, "alice", f"address {n}") for n in range(MAX_BY_NAME + 1)]
     assert tries == [False] * MAX_BY_NAME + [True]
+
+
+def test_who_is_given_a_network_of_addresses_is_one_address(held: Attempts):
+    tries = [refused(held, f"name{n}", f"2001:db8:1:2::{n:x}") for n in range(MAX_BY_ADDRESS + 1)]
+    assert tries == [False] * MAX_BY_ADDRESS + [True]
+    assert not refused(held, "alice", "2001:db8:1:3::1")
+
+
+def test_an_ipv4_address_is_the_same_however_it_is_written(held: Attempts):
+    tries = [refused(held, "alice", ("192.0.2.1", "::ffff:192.0.2.1")[n % 2]) for n in range(MAX_BY_PAIR + 1)]
+    assert tries == [False] * MAX_BY_PAIR + [True]
+
+
+def test_an_attempt_that_names_nobody_is_limited_by_its_address_alone(held: Attempts):
+    tries = [refused(held, None, "192.0.2.1") for _ in range(MAX_BY_ADDRESS + 1)]
+    assert tries == [False] * MAX_BY_ADDRESS + [True]
+    assert not refused(held, None, "192.0.2.2")
+
+
+def test_the_limit_that_was_met_is_named_and_is_one_for_all_that_meet_it(held: Attempts):
+    for number in range(MAX_BY_ADDRESS):
+        held.begin(f"name{number}", "192.0.2.1")
+    met = {found.limit for n in range(50) if (found := held.begin(f"other{n}", "192.0.2.1"))}
+    assert met == {Limit("address", "", "192.0.2.1")}
+
+
+def test_no_name_is_taken_for_a_limit_of_another_kind(held: Attempts):
+    for _ in range(MAX_BY_PAIR):
+        held.begin("name alice", "")
+    assert not refused(held, "alice", "192.0.2.1")
 
 
 def test_a_refused_attempt_does_not_make_the_wait_longer(held: Attempts, now: list[float]):

@@ -50,3 +50,13 @@ def test_unused_links_are_bounded(monkeypatch: pytest.MonkeyPatch):
     held = Links()
     tokens = [held.new(name, "viewer") for name in "abc"]
     assert [held.use(token) is not None for token in tokens] == [False, True, True]
+
+
+def test_the_links_of_a_name_become_void_and_without_one_all():
+    held = Links()
+    tokens = [held.new(name, "viewer") for name in ("alice", "bob", "carol")]
+    assert held.void("bob") == 1
+    assert held.use(tokens[1]) is None
+    assert held.use(tokens[0]) is not None
+    assert held.void() == 1
+    assert held.use(tokens[2]) is None

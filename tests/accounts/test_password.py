@@ -32,6 +32,14 @@ def test_a_word_typed_with_other_code_points_is_the_same_word(stored: str):
     assert matches(unicodedata.normalize("NFD", WORDS), stored)
 
 
+@pytest.mark.parametrize("given", ["password12345678", "sealtrail2026!", "alice.1987-alice.1987"])
+def test_a_password_that_is_long_and_guessed_first_is_refused(given: str):
+    with pytest.raises(UsageError) as caught:
+        hashed(given, "alice")
+    assert caught.value.code == "usage.password"
+    assert given not in str(caught.value)
+
+
 @pytest.mark.parametrize("given", ["", "short", "a" * 40, "ab" * MAX_CHARACTERS, "x" * (MIN_CHARACTERS - 1)])
 def test_a_password_that_is_easily_guessed_or_endless_is_refused(given: str):
     with pytest.raises(UsageError) as caught:

@@ -59,6 +59,20 @@ def test_changes_at_the_same_time_lose_none(tmp_path: Path):
     assert {one.name for one in register(tmp_path / "things.json").all()} == {str(n) for n in range(20)}
 
 
+def test_nobody_waits_for_a_change_that_is_being_recorded(tmp_path: Path):
+    things = register(tmp_path / "things.json")
+    with things.changing() as now:
+        now["a"] = Thing("a")
+    read: list[object] = []
+    with things.changing() as now:
+        now["b"] = Thing("b")
+        reader = threading.Thread(target=lambda: read.extend((things.get("a"), things.get("b"))), daemon=True)
+        reader.start()
+        reader.join(10)
+        assert read == [Thing("a"), None]
+    assert things.get("b") == Thing("b")
+
+
 def test_a_broken_file_is_named_and_never_taken_for_an_empty_one(tmp_path: Path):
     path = tmp_path / "things.json"
     path.write_text("[{")

@@ -45,6 +45,16 @@ def test_a_session_ends_when_nobody_uses_it(held: Sessions, clock: Clock):
     assert held.find(token) is None
 
 
+def test_looking_again_for_the_same_request_is_no_sign_of_life(held: Sessions, clock: Clock):
+    token, _ = held.open("alice", "viewer")
+    for _ in range(3):
+        clock.now += IDLE_SECONDS / 3
+        assert held.find(token, again=True) is not None
+    clock.now += 1
+    assert held.find(token, again=True) is None
+    assert held.find(token) is None
+
+
 def test_a_session_ends_after_a_day_of_work_however_much_it_is_used(held: Sessions, clock: Clock):
     token, _ = held.open("alice", "viewer")
     end = clock.now + ABSOLUTE_SECONDS
@@ -69,3 +79,11 @@ def test_the_session_that_was_idle_the_longest_makes_room(held: Sessions, monkey
     held.find(tokens[0])
     tokens.append(held.open("d", "viewer")[0])
     assert [held.find(token) is not None for token in tokens] == [True, False, True, True]
+
+
+def test_the_sessions_of_a_name_end_and_without_one_all(held: Sessions):
+    tokens = {name: [held.open(name, "viewer")[0] for _ in range(2)] for name in ("alice", "bob", "link:bob")}
+    assert [one.name for one in held.end("bob")] == ["bob", "bob"]
+    assert [held.find(tokens[name][0]) is not None for name in tokens] == [True, False, True]
+    assert len(held.end()) == 4
+    assert held.find(tokens["alice"][1]) is None

@@ -70,6 +70,7 @@ WAYS = {
     "person list": Way(FOLDER, "person list --data {data}"),
     "person role": Way(FOLDER, "person role ann --role auditor --data {data}"),
     "person password": Way(FOLDER, "person password ann --password-stdin --data {data}"),
+    "person sign-out": Way(FOLDER, "person sign-out ann --data {data}"),
     "person link": Way(FOLDER, "person link ann --data {data}"),
     "person remove": Way(FOLDER, "person remove ann --data {data}"),
     "alerts list": Way("read", "alerts list"),

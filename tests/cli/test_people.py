@@ -58,3 +58,15 @@ def test_a_link_needs_a_running_server(run: Run, data: Path) -> None:
     done = run("person", "link", "--data", data)
     assert done.exit_code == 2
     assert "sealtrail serve" in done.stderr
+
+
+def test_a_link_for_a_person_takes_no_role(run: Run, data: Path) -> None:
+    done = run("person", "link", "alice", "--role", "viewer", "--data", data)
+    assert done.exit_code == 2
+    assert "has the role of alice" in done.stderr
+
+
+def test_sessions_end_only_where_a_server_runs(run: Run, data: Path) -> None:
+    done = run("person", "sign-out", "--data", data)
+    assert done.exit_code == 2
+    assert "sealtrail serve" in done.stderr

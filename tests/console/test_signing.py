@@ -87,6 +87,17 @@ def test_after_the_sign_in_one_stays_here(console: Any, target: str, leads: str)
     assert enter(console, link=token, next=target).headers["location"] == leads
 
 
+def test_a_second_sign_in_ends_the_session_that_the_browser_had(console: Any, person: Callable[..., Any]):
+    browser = person("viewer")
+    before = browser.http.cookies["sealtrail-session"]
+    link = console.served.collector.link("root", "admin")
+    assert browser.post("/sign-in", link=httpx.URL(link).params["link"]).status_code == 200
+    after = browser.http.cookies["sealtrail-session"]
+    desk = console.served.collector.signing_in
+    assert desk.who(before) is None
+    assert desk.who(after).role == "admin"
+
+
 def test_the_token_of_a_link_is_shown_escaped(console: Any):
     given = {"link": '"><script>alert(1)</script>'}
     page = httpx.get(f"{console.url}/sign-in", params=given, headers=HTML).text

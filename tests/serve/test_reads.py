@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sealtrail.errors import BusyError
-from sealtrail.serve import reads
+from sealtrail.serve import reads, repeats
 from sealtrail.serve.reads import Reading, Reads, asked
 
 
@@ -82,7 +82,7 @@ def test_what_the_writer_does_not_take_is_counted_until_it_does(made, writer):
 
 
 def test_more_readers_than_can_be_held_are_told_early(made, writer, monkeypatch):
-    monkeypatch.setattr(reads, "MAX_OPEN", 2)
+    monkeypatch.setattr(repeats, "MAX_OPEN", 2)
     made.note(by("ann"))
     made.note(by("ann"))
     made.note(by("ben"))

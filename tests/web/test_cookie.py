@@ -47,9 +47,21 @@ def test_a_cookie_of_plain_http_is_none_over_https():
 
 def test_a_request_is_somebodys_where_the_token_is():
     session = Session("alice", "viewer", "v", 0, 0)
-    find = cookie.sessions(lambda token: session if token == "good" else None)
+    find = cookie.sessions(lambda token, again=False: session if token == "good" else None)
     caller = find(request(cookies="sealtrail-session=good"))
     assert caller is not None
     assert (caller.name, caller.role, caller.came) == ("alice", "viewer", "session")
     assert find(request(cookies="sealtrail-session=bad")) is None
     assert find(request()) is None
+
+
+def test_one_request_is_one_sign_of_life_however_often_it_is_looked_at():
+    asked: list[bool] = []
+
+    def who(token: str, *, again: bool = False) -> None:
+        asked.append(again)
+
+    find, one = cookie.sessions(who), request(cookies="sealtrail-session=good")
+    for which in (one, Request(one.scope), request(cookies="sealtrail-session=good")):
+        find(which)
+    assert asked == [False, True, False]

@@ -50,3 +50,11 @@ class Links:
         with self._lock:
             link = self._links.pop(digest(token), None)
         return link if link is not None and link.until >= self._clock() else None
+
+    def void(self, name: str = "") -> int:
+        """Make the links of a name void, or without one all; how many."""
+        with self._lock:
+            gone = [key for key, link in self._links.items() if name in {"", link.name}]
+            for key in gone:
+                del self._links[key]
+        return len(gone)

@@ -1,6 +1,9 @@
 """Passwords: hashed with scrypt (RFC 7914), whose memory is what makes guessing dear.
 
 The parameters stand in the hash, so that they can grow: `scrypt$N$r$p$SALT$HASH`, the last two in base64.
+
+As in NIST SP 800-63B what counts is length, and that a password is none of those that are guessed first; no
+kinds of characters are asked for.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ import unicodedata
 from base64 import b64decode, b64encode
 from typing import Final
 
+from sealtrail.accounts.guessable import guessable
 from sealtrail.errors import UsageError
 
-MIN_CHARACTERS: Final = 12  # without a second factor; NIST SP 800-63B asks for length and for no other rule
+MIN_CHARACTERS: Final = 12  # our choice without a second factor; NIST SP 800-63B has 8 (revision 3), 15 (4)
 MAX_CHARACTERS: Final = 1024  # far beyond any passphrase, and nothing to burn time with
 MAX_AT_ONCE: Final = 2  # hashes computed at the same time, 32 MiB each: strangers may ask for them
 
@@ -29,14 +33,20 @@ _HASH_BYTES: Final = 32
 _slots = threading.BoundedSemaphore(MAX_AT_ONCE)
 
 
-def hashed(password: str) -> str:
-    """A new hash of a password. Raises UsageError where it is too short, too long or one character."""
-    length = len(password)
-    if not MIN_CHARACTERS <= length <= MAX_CHARACTERS or len(set(password)) == 1:
+def hashed(password: str, name: str = "") -> str:
+    """A new hash of the password of a person. Raises UsageError for a short, endless or guessable one."""
+    hint = (
+        "Four or five words that have nothing to do with one another are long enough and can be remembered."
+    )
+    if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
+        raise UsageError(
+            "usage.password", f"a password has {MIN_CHARACTERS} to {MAX_CHARACTERS:,} characters", hint=hint
+        )
+    if guessable(password, name):
         raise UsageError(
             "usage.password",
-            f"a password has {MIN_CHARACTERS} to {MAX_CHARACTERS:,} characters, and not all the same",
-            hint="Four or five words are long enough and can be remembered.",
+            "a password of names, common words, sequences and repetitions is among the first to be guessed",
+            hint=hint,
         )
     salt = os.urandom(_SALT_BYTES)
     parts = (_N, _R, _P, b64encode(salt).decode(), b64encode(_scrypt(password, salt, _N, _R, _P)).decode())

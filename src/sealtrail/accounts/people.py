@@ -81,7 +81,7 @@ class People:
                 f"{name[:80]!r} cannot be a name",
                 hint="Up to 64 of a-z, 0-9 and . _ @ + -, beginning with a letter or digit.",
             )
-        person = Person(name, _role(role), password.hashed(secret), stamp(self._clock()), _version())
+        person = Person(name, _role(role), password.hashed(secret, name), stamp(self._clock()), _version())
         with self._register.changing() as people:
             if name in people:
                 raise UsageError(
@@ -110,7 +110,7 @@ class People:
 
     def set_password(self, name: str, secret: str) -> Person:
         """Give another password; who is signed in is signed out."""
-        return self._change("authn_password_change", name, password=password.hashed(secret))
+        return self._change("authn_password_change", name, password=password.hashed(secret, name))
 
     def remove(self, name: str) -> Person:
         """Let somebody in no more; who is signed in is signed out. Their acts stay in the record."""

@@ -59,7 +59,9 @@ class Register(Generic[R]):
     def changing(self) -> Iterator[dict[str, R]]:
         """The records to change; written when the block ends without an error.
 
-        The lock spans reading and writing: two commands at once would otherwise lose one of two new records.
+        The file's lock spans reading and writing: two changes at once, in whatever processes or threads,
+        would otherwise lose one of two new records. Readers do not wait for it: a change takes as long as it
+        takes to record it, and meanwhile everybody else is let in.
         """
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(
@@ -67,10 +69,10 @@ class Register(Generic[R]):
         )
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            records = self._load()
+            yield records
+            save_json(self._path, self._shape(list(records.values())))
             with self._lock:
-                records = self._load()
-                yield records
-                save_json(self._path, self._shape(list(records.values())))
                 self._seen = None
         finally:
             os.close(lock)

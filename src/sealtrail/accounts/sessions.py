@@ -51,20 +51,37 @@ class Sessions:
                 self._sessions.popitem(last=False)
         return token, session
 
-    def find(self, token: str) -> Session | None:
-        """The session of a token, and a sign of life for it; None where it has ended or never was."""
+    def find(self, token: str, *, again: bool = False) -> Session | None:
+        """The session of a token; None where it has ended or never was.
+
+        A sign of life for it, unless a request looks `again`: a stream that nobody reads any more must not
+        keep its session alive.
+        """
         key, now = digest(token), self._clock()
         with self._lock:
-            session = self._sessions.pop(key, None)
-            if session is None or now - session.since > ABSOLUTE_SECONDS or now - session.seen > IDLE_SECONDS:
+            session = self._sessions.get(key)
+            if session is None:
                 return None
-            self._sessions[key] = session = msgspec.structs.replace(session, seen=now)
+            if now - session.since > ABSOLUTE_SECONDS or now - session.seen > IDLE_SECONDS:
+                del self._sessions[key]
+                return None
+            if not again:
+                self._sessions[key] = session = msgspec.structs.replace(session, seen=now)
+                self._sessions.move_to_end(key)
             return session
 
     def close(self, token: str) -> Session | None:
         """End a session; the one that ended, None where there was none."""
         with self._lock:
             return self._sessions.pop(digest(token), None)
+
+    def end(self, name: str = "") -> list[Session]:
+        """End the sessions of a name, or without one all; those that ended."""
+        with self._lock:
+            ended = {key: one for key, one in self._sessions.items() if name in {"", one.name}}
+            for key in ended:
+                del self._sessions[key]
+        return list(ended.values())
 
 
 def digest(token: str) -> str:

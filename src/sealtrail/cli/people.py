@@ -92,16 +92,28 @@ def remove(name: str, data: Path) -> None:
 
 @person.command()
 @click.argument("name", required=False, default="")
-@click.option(
-    "--role", type=_ROLES, default="admin", show_default=True, help="Without NAME: what the link allows."
-)
+@click.option("--role", type=_ROLES, help="Without NAME: what the link allows.  [default: admin]")
 @options.data
-def link(name: str, role: str, data: Path) -> None:
+def link(name: str, role: str | None, data: Path) -> None:
     """A link that signs in once within ten minutes: as NAME, or without as the user who runs this command."""
     from sealtrail.serve.people import link as link_of
 
-    click.echo(link_of(data, name, role))
+    click.echo(link_of(data, name, role or ""))
     advise("good for one use within ten minutes")
+
+
+@person.command("sign-out")
+@click.argument("name", required=False, default="")
+@options.data
+def sign_out(name: str, data: Path) -> None:
+    """End the sessions of NAME in the running server, or without of everybody; links not used yet are void.
+
+    Whoever came by a link for no person is called link:USER.
+    """
+    from sealtrail.serve.people import sign_out as end
+
+    ended = end(data, name)
+    advise(f"{ended:,} session{'' if ended == 1 else 's'} ended")
 
 
 def _password(stdin: bool) -> str:

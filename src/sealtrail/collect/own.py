@@ -33,6 +33,8 @@ RESTORE: Final = "sealtrail.restore"
 VERIFY: Final = "sealtrail.verify"
 REVIEW: Final = "sealtrail.review"
 REPORT: Final = "sealtrail.report"
+LINK: Final = "sealtrail.link"
+SIGN_OUT: Final = "sealtrail.sign-out"
 
 
 def head_event(trail: str, size: int, root: bytes) -> Fields:

@@ -70,6 +70,9 @@ class Signing:
             return self._frame.show(
                 request, caller, "sign-in.html", status=status, told=told, link="", next=back
             )
+        before = cookie.token_of(request)
+        if before:  # its cookie is about to be overwritten, and a session that nobody can end must not go on
+            await self._threads.run(lambda: self._desk.sign_out(before, client))
         answer = RedirectResponse(_own(back), 303, HEADERS)
         cookie.put(answer, request, token)
         return answer

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sealtrail.accounts.people import Change, People
-from sealtrail.collect.inbox import ask
+from sealtrail.collect.inbox import Act, ask
 from sealtrail.errors import UsageError
 from sealtrail.event import Fields
 from sealtrail.serve.acting import operator
@@ -53,16 +53,37 @@ _TYPES = {
 }
 
 
-def link(data: Path, name: str, role: str) -> str:
-    """A one-time link of the running server, its whole address. Raises UsageError where none runs."""
+def link(data: Path, name: str, role: str = "") -> str:
+    """A one-time link of the running server, its whole address: for a person, or for who asks, with a role.
+
+    Without both it is an administrator's. Raises UsageError for both, and where no server runs.
+    """
+    if name and role:
+        raise UsageError(
+            "usage.argument",
+            f"a link for {name} has the role of {name}",
+            hint="Leave --role out; `sealtrail person role` gives somebody another one.",
+        )
+    by = operator()
+    act = {"act": "link", "name": name or by, "role": "" if name else role or "admin", "by": by}
+    return str(_running(data, act)["link"])
+
+
+def sign_out(data: Path, name: str = "") -> int:
+    """End the sessions of somebody, or without a name of everybody; how many.
+
+    Raises UsageError where no server runs, NotFoundError where nobody has the name.
+    """
+    return int(_running(data, {"act": "sign-out", "name": name, "by": operator()})["ended"])
+
+
+def _running(data: Path, act: Act) -> Act:
     folder = Folder(data)
     folder.check()
     if folder.writer() is None:
         raise UsageError(
             "usage.path",
-            f"no server has {data} open, and a link is good for a running one only",
+            f"no server has {data} open, and links and sessions are good for a running one only",
             hint="Start it with `sealtrail serve`.",
         )
-    by = operator()
-    act = {"act": "link", "name": name or by, "role": "" if name else role, "by": by}
-    return str(ask(folder.inbox, act)["link"])
+    return ask(folder.inbox, act)

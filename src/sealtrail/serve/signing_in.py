@@ -1,7 +1,8 @@
 """Signing in to the console: by a one-time link, or by name and password. Every attempt is an event.
 
 The console is an application like those it watches: its failed sign-ins are `authn_login_fail` with the
-client's address, so the rules that find a brute force elsewhere find one here.
+client's address, so the rules that find a brute force elsewhere find one here. What strangers can have
+recorded is limited with what they may try: attempts that are refused are counted.
 """
 
 from __future__ import annotations
@@ -10,18 +11,23 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final
 
-from sealtrail.accounts.attempts import Attempts
-from sealtrail.accounts.links import Links
+from sealtrail.accounts.attempts import WINDOW_SECONDS, Attempts, Limit
+from sealtrail.accounts.links import VALID_SECONDS, Links
 from sealtrail.accounts.people import People
 from sealtrail.accounts.sessions import Session, Sessions
-from sealtrail.errors import AccessError, BusyError
+from sealtrail.collect.own import LINK, SIGN_OUT
+from sealtrail.errors import AccessError, BusyError, NotFoundError
 from sealtrail.event import Fields, Receipt
+from sealtrail.serve.repeats import Repeats
 
 MAX_NAME: Final = 64  # of what a stranger types; no name is longer
 
 _FAIL: Final = "authn_login_fail"
 _SUCCESS: Final = "authn_login_success"
 _LOGOUT: Final = "session_logout"
+
+NOT_A_PERSON: Final = "link:"
+"""Begins the name of who came by a link for no person. No person's name has a colon."""
 
 
 class SigningIn:
@@ -41,6 +47,7 @@ class SigningIn:
         self._sessions = sessions or Sessions()
         self._links = links or Links()
         self._attempts = attempts or Attempts()
+        self.refusals: Repeats[Limit] = Repeats("refusals", record, self._refusal, WINDOW_SECONDS)
 
     def sign_in(self, name: str, password: str, address: str) -> tuple[str, Session]:
         """A session and its token.
@@ -49,11 +56,7 @@ class SigningIn:
         many failures. Takes tenths of a second and 32 MiB: not for an event loop's thread.
         """
         name = name.strip()[: MAX_NAME + 1]
-        try:
-            self._attempts.begin(name, address)
-        except BusyError:
-            self._say(_FAIL, name, "password", address, "locked")
-            raise
+        self._begin(name, address)
         person = self._people.check(name, password)
         if person is None:
             self._say(
@@ -69,9 +72,14 @@ class SigningIn:
         return self._sessions.open(person.name, person.role, person.version)
 
     def use_link(self, token: str, address: str) -> tuple[str, Session]:
-        """A session and its token, for a link's. Raises AccessError (access.link) where it is void."""
+        """A session and its token, for a link's.
+
+        Raises AccessError (access.link) where it is void, BusyError (busy.attempts) after too many of those.
+        """
         link = self._links.use(token)
         if link is None or not self._stands(link.name, link.version):
+            # A good one is never refused: it cannot be guessed, and is the way in for who is locked out.
+            self._begin(None, address)
             self._say(_FAIL, "", "link", address, "expired")
             raise AccessError(
                 "access.link",
@@ -81,19 +89,34 @@ class SigningIn:
         self._say(_SUCCESS, link.name, "link", address, role=link.role)
         return self._sessions.open(link.name, link.role, link.version)
 
-    def new_link(self, name: str, role: str = "") -> str:
+    def new_link(self, name: str, role: str = "", *, by: str = "") -> str:
         """The token of a one-time link: for a person, or with a `role` for whoever `name` runs the server.
 
-        Raises NotFoundError where nobody has that name.
+        `by` made it; without, `name` did. It is recorded before there is one. Raises NotFoundError where
+        nobody has that name.
         """
+        by, version = by or name, ""
         if role:
-            return self._links.new(name, role)
-        person = self._people.known(name)
-        return self._links.new(person.name, person.role, person.version)
+            name = NOT_A_PERSON + name
+        else:
+            person = self._people.known(name)
+            role, version = person.role, person.version
+        self._record(
+            {
+                "event.action": LINK,
+                "event.category": ["authentication"],
+                "event.type": ["creation"],
+                "user.id": by,
+                "sealtrail.target.type": "person",
+                "sealtrail.target.id": name,
+                "sealtrail.details": {"role": role, "seconds": int(VALID_SECONDS)},
+            }
+        ).result()
+        return self._links.new(name, role, version)
 
-    def who(self, token: str) -> Session | None:
-        """Who is signed in with a token; None where nobody is, any more."""
-        session = self._sessions.find(token)
+    def who(self, token: str, *, again: bool = False) -> Session | None:
+        """Who is signed in with a token; None where nobody is. `again`: the same request asked before."""
+        session = self._sessions.find(token, again=again)
         if session is None:
             return None
         if not self._stands(session.name, session.version):
@@ -101,11 +124,61 @@ class SigningIn:
             return None
         return session
 
+    def end_sessions(self, name: str, by: str) -> int:
+        """Sign somebody out everywhere, or without a name everybody; how many sessions ended.
+
+        Links of theirs that were not used yet are void as well. Raises NotFoundError for nobody's name.
+        """
+        # Ended first: that somebody is shut out must not wait for a disk that is full.
+        void, ended = self._links.void(name), self._sessions.end(name)
+        if name and not void and not ended and not self._known(name) and not name.startswith(NOT_A_PERSON):
+            raise NotFoundError(
+                "not-found.person",
+                f"there is no person {name[:80]!r}",
+                hint="`sealtrail person list` shows them; who came by a link is called link:USER.",
+            )
+        event: Fields = {
+            "event.action": SIGN_OUT,
+            "event.category": ["session"],
+            "event.type": ["end"],
+            "user.id": by,
+            "sealtrail.details": {"sessions": len(ended), "links": void},
+        }
+        if name:
+            event |= {"sealtrail.target.type": "person", "sealtrail.target.id": name}
+        self._record(event).result()
+        return len(ended)
+
     def sign_out(self, token: str, address: str) -> None:
         """End a session. One that has ended already stays so."""
         session: Session | None = self._sessions.close(token)
         if session is not None:
             self._say(_LOGOUT, session.name, "", address, role=session.role)
+
+    def _begin(self, name: str | None, address: str) -> None:
+        """Count an attempt, or raise BusyError."""
+        refused = self._attempts.begin(name, address)
+        if refused is None:
+            return
+        first = self.refusals.note(refused.limit)
+        if first is not None:
+            first.result()
+        raise BusyError(
+            "busy.attempts",
+            "too many failed attempts to sign in",
+            retry_after=refused.wait,
+            hint="Wait, or ask whoever runs the server for a one-time link: `sealtrail person link`.",
+        )
+
+    def _refusal(self, limit: Limit, count: int, repeated: bool) -> Fields:
+        event = self._attempt(_FAIL, limit.name, "", limit.address.partition("/")[0], "locked")
+        event["sealtrail.details"] = {
+            "limit": limit.by,
+            "address": limit.address,
+            "count": count,
+            "repeated": repeated,
+        }
+        return event
 
     def _known(self, name: str) -> bool:
         return self._people.get(name) is not None
@@ -120,14 +193,18 @@ class SigningIn:
     def _say(
         self, action: str, name: str, method: str, address: str, reason: str = "", *, role: str = ""
     ) -> None:
-        """Record an attempt, durably. A name nobody has is left out: people type passwords into that box."""
-        ended = action == _LOGOUT
-        failed = action == _FAIL
+        """Record an attempt, durably."""
+        self._record(self._attempt(action, name, method, address, reason, role=role)).result()
+
+    def _attempt(
+        self, action: str, name: str, method: str, address: str, reason: str = "", *, role: str = ""
+    ) -> Fields:
+        """An attempt as an event. A name nobody has is left out: people type passwords into that box."""
         event: Fields = {
             "event.action": action,
             "event.category": ["authentication"],
-            "event.type": ["end" if ended else "start"],
-            "event.outcome": "failure" if failed else "success",
+            "event.type": ["end" if action == _LOGOUT else "start"],
+            "event.outcome": "failure" if action == _FAIL else "success",
             "sealtrail.kind": "authentication",
         }
         if role or self._known(name):
@@ -140,4 +217,4 @@ class SigningIn:
             event["client.ip"] = address
         if reason:
             event["event.reason"] = reason
-        self._record(event).result()
+        return event

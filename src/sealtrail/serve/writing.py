@@ -177,7 +177,13 @@ class Collector:
         self._stack.callback(self.checking.stop)
         # Alerts that are still to come have to be written while the writer takes them.
         self._stack.callback(self.hub.wait, DRAIN_SECONDS)
-        parts: list[Worker] = [self.housekeeping, self.inbox, self.reads, *self.spools]
+        parts: list[Worker] = [
+            self.housekeeping,
+            self.inbox,
+            self.reads,
+            self.signing_in.refusals,
+            *self.spools,
+        ]
         if self.guard is not None:
             parts.insert(1, self.guard)
             if self.guard.notices is not None:
@@ -212,11 +218,11 @@ class Collector:
         """Submit and wait until the lines are durable. Raises BusyError, LedgerError."""
         return self.pipeline.submit(source, lines).result()
 
-    def link(self, name: str, role: str = "") -> str:
+    def link(self, name: str, role: str = "", *, by: str = "") -> str:
         """The address that signs in once: a person, or with a `role` whoever runs the server."""
         if not self._url:
             raise UsageError("usage.argument", "this collector has no console")
-        return f"{self._url}/sign-in?link={self.signing_in.new_link(name, role)}"
+        return f"{self._url}/sign-in?link={self.signing_in.new_link(name, role, by=by)}"
 
     def settle(self, seconds: float = 10.0) -> bool:
         """Wait until every follower has seen what is durable now; False when that takes longer."""
@@ -275,7 +281,9 @@ class Collector:
             case "health":
                 return self.health()
             case "link":
-                return {"link": self.link(str(act["name"]), str(act["role"]))}
+                return {"link": self.link(str(act["name"]), str(act["role"]), by=str(act["by"]))}
+            case "sign-out":
+                return {"ended": self.signing_in.end_sessions(str(act["name"]), str(act["by"]))}
             case "mark":
                 return {"position": self.pipeline.mark().result()}
             case "block" | "unblock" | "blocks" | "alerts":

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,12 +34,21 @@ def take(response: Response, request: Request) -> None:
     )
 
 
-def sessions(who: Callable[[str], Session | None]) -> Sessions:
+class Who(Protocol):
+    """Finds the session of a token. `again`: the request was asked about before."""
+
+    def __call__(self, token: str, *, again: bool = False) -> Session | None: ...
+
+
+def sessions(who: Who) -> Sessions:
     """What a Doorkeeper asks for a request without a key."""
 
     def caller(request: Request) -> Caller | None:
         token = token_of(request)
-        session = who(token) if token else None
+        # One request is one sign of life. A tail asks again at every beat, whoever looks at it.
+        again = getattr(request.state, "looked", False)
+        request.state.looked = True
+        session = who(token, again=again) if token else None
         return None if session is None else Caller(session.name, session.role, "session")
 
     return caller
