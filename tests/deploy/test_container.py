@@ -43,6 +43,15 @@ def test_everything_is_installed_by_hash_and_copied_files_are_there(folder, repo
         assert any(name in rest.split() for word, rest in told if word == "COPY"), name
 
 
+def test_what_only_the_tests_need_is_not_in_the_image(folder, repository):
+    told = instructions((folder / "Containerfile").read_text())
+    (run,) = [rest for word, rest in told if word == "RUN" and "pip uninstall" in rest]
+    gone = set(run.partition("pip uninstall --yes --quiet")[2].split())
+    project = tomllib.loads((repository / "pyproject.toml").read_text())
+    dev = {re.split(r"[\[>=]", name)[0] for name in project["project"]["optional-dependencies"]["dev"]}
+    assert gone == (dev - {"sealtrail"}) | {"hatchling"}
+
+
 def test_application_and_collector_share_one_folder_and_one_group(folder):
     services = yaml.safe_load((folder / "compose.yaml").read_text())["services"]
     collector, shop = services["collector"], services["shop"]
