@@ -275,3 +275,24 @@ def test_killed_workers_tear_at_most_one_line_and_lose_no_answered_request_under
     # A WSGI application hears of the end of a response only when its client has it.
     allowed = 0 if stack.endswith("uvicorn") else kills * THREADS
     assert len(missing) <= allowed, f"{len(missing)} of {len(load.answered)}"
+
+
+@pytest.mark.parametrize("stack", ["flask-gunicorn", "fastapi-uvicorn", "django-gunicorn", "django-uvicorn"])
+def test_a_server_that_is_told_to_stop_ends_the_request_in_hand_and_records_it(
+    tmp_path, start, stack
+) -> None:
+    server = start(tmp_path, stack)
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        connection.request("GET", "/stream", headers={"X-Request-ID": "the-last-one"})
+        answer = connection.getresponse()
+        first = answer.read(10)
+        server.process.send_signal(signal.SIGTERM)
+        rest = answer.read()
+        connection.close()
+        server.process.wait(PATIENCE)
+    finally:
+        server.stop()
+    assert first + rest == b"x" * 30
+    (event,) = [decode(line) for line in server.lines() if b"the-last-one" in line]
+    assert (event["event.outcome"], event["http.response.body.bytes"]) == ("success", 30)
