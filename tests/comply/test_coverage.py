@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sealtrail.comply.case import MAX_VALUES
-from sealtrail.comply.checks import coverage
+from sealtrail.comply.checks import CHECKS, coverage
 from sealtrail.store.query.times import DAY, HOUR, stamp
 
 
@@ -63,6 +63,27 @@ def test_hostile_names_of_sources_are_names_and_no_queries(estate, finding):
     assert numbers[f"records of {name}"] == 72
 
 
+def test_invented_names_do_not_drown_the_estate_and_are_never_a_pass(estate, finding, monkeypatch):
+    monkeypatch.setattr(coverage, "MAX_SOURCES", 3)
+    for hour in range(72):
+        for name in ("v", "w", "x" * 501):
+            estate.request(hour * HOUR, name)
+    said = finding(estate, "COV-1")
+    assert (said.verdict, said.population) == ("needs-human", 3)
+    assert "of 5 sources 3 were looked at" in said.notes[0]
+    estate.term(services=("billing", "shop"))
+    assert finding(estate, "COV-1").verdict == "pass"
+
+
+def test_paths_of_any_length_fit_into_the_question(estate, finding):
+    for number in range(30):
+        name = f"long{number}"
+        path = "/login/" + f"{number}" + '"' * 3000
+        estate.request(HOUR, "shop", name, url__path=path, http__request__method="POST")
+        estate.sign_in(HOUR, name, user__id="u")
+    assert finding(estate, "COV-5").verdict == "pass"
+
+
 def test_where_no_sign_in_was_ever_recorded_every_refused_post_is_one(estate, finding):
     assert estate.remove("sealtrail.kind:authentication")
     said = finding(estate, "COV-5")
@@ -113,22 +134,44 @@ def test_partners_across_an_hour_or_the_edge_of_the_window_are_found(estate, fin
 
 @pytest.mark.parametrize(("matched", "verdict"), [(True, "needs-human"), (False, "fail")])
 def test_of_a_flood_it_says_that_it_could_not_compare_all(estate, finding, monkeypatch, matched, verdict):
-    case = estate.case()
-    asked = case.ask.values
-
-    def many(query, field, since, until):
-        found = asked(query, field, since, until)
-        flood = since is not None and since < estate.start + DAY
-        return found * MAX_VALUES if flood and found else found
-
     if not matched:
         estate.remove("sealtrail.kind:authentication and http.request.id:out2")
-        case = estate.case()
-        asked = case.ask.values
-    monkeypatch.setattr(case.ask, "values", many)
-    from sealtrail.comply.checks import CHECKS
+    case = estate.case()
+    values, periods = case.ask.values, case.ask.periods
 
-    assert CHECKS["COV-5"].judge(case).verdict == verdict
+    def many(query, field, since, until):
+        flood = until is not None and until <= estate.start + DAY and "request.id:(" not in query
+        return [(n, 1) for n in range(MAX_VALUES)] if flood else values(query, field, since, until)
+
+    def full(query, length, since, until):
+        found = periods(query, length, since, until)
+        return [(at, number * MAX_VALUES if at < estate.start + DAY else number) for at, number in found]
+
+    monkeypatch.setattr(case.ask, "values", many)
+    monkeypatch.setattr(case.ask, "periods", full)
+    said = CHECKS["COV-5"].judge(case)
+    assert said.verdict == verdict
+    assert said.found == (
+        () if matched else ("request out2: refused with 401, and no authentication record",)
+    )
+
+
+def test_many_refusals_are_compared_in_few_questions(estate, monkeypatch):
+    for number in range(1000):
+        name = f"try{number}-" + '\\"' * 30
+        estate.request(
+            HOUR, "shop", name, http__request__method="POST", url__path="/login",
+            http__response__status_code=401, event__outcome="failure",
+        )  # fmt: skip
+        if number != 777:
+            estate.sign_in(HOUR, name, "authn_login_fail", event__outcome="failure", user__hash="h")
+    case = estate.case()
+    asked = []
+    values = case.ask.values
+    monkeypatch.setattr(case.ask, "values", lambda *one: asked.append(one) or values(*one))
+    said = CHECKS["COV-5"].judge(case)
+    assert [line.split("-")[0] for line in said.found] == ["request try777"]
+    assert len(asked) < 60
 
 
 def test_a_source_of_sign_ins_alone_is_no_record_of_activity(estate, finding):

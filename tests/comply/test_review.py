@@ -85,6 +85,13 @@ def test_an_alert_that_is_open_is_named(estate, finding):
     assert (said.verdict, said.population, said.found) == ("fail", 4, ("alert alert1 is open",))
 
 
+def test_an_alert_that_was_opened_again_is_open(estate, finding):
+    estate.add(4 * DAY, "sealtrail.alert.reopen", "system", sealtrail__alert__id="alert1")
+    assert finding(estate, "REV-3").found == ("alert alert1 is open",)
+    estate.add(4 * DAY + 1, "sealtrail.alert.close", "system", sealtrail__alert__id="alert1")
+    assert finding(estate, "REV-3").verdict == "pass"
+
+
 def test_an_alert_may_be_closed_after_the_window(estate, finding):
     estate.put("sealtrail.alert.id:alert1", **{"@timestamp": stamp(estate.start + 4 * DAY)})
     assert finding(estate, "REV-3").verdict == "pass"

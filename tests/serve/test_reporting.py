@@ -274,14 +274,16 @@ def test_open_files_are_found_where_their_folders_let_others_through(filled, mad
 
 def test_who_may_read_is_listed_and_revoked_keys_are_not(filled, made, collecting):
     from sealtrail.accounts.keys import Keys
+    from sealtrail.accounts.people import People
 
     data = filled("shop")
     keys = Keys(data / "keys")
     names = {role: keys.new(role)[0] for role in ("ingest", "viewer", "auditor")}
     keys.revoke(names["auditor"])
-    notes = evidence(made(data), "RD-1").notes
-    assert len(notes) == 1
-    assert notes[0].startswith(f"may read: key {names['viewer']}, viewer")
+    People(data / "keys").add("rita", "auditor", "a long enough pass phrase")
+    key, person = evidence(made(data), "RD-1").notes
+    assert key.startswith(f"may read: key {names['viewer']}, viewer")
+    assert person.startswith("may read: rita, auditor, account made ")
 
 
 def test_detection_that_ran_has_seen_the_records(filled, made, collecting):

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sealtrail.accounts.keys import Keys
+from sealtrail.accounts.people import People
+from sealtrail.accounts.roles import ROLES
 from sealtrail.collect.own import PRUNE, SOURCE
 from sealtrail.comply.case import MAX_VALUES, Facts, PruneFact, TrailFact, in_trail
 from sealtrail.comply.drill import Piece, held
@@ -185,6 +187,9 @@ def _readers(folder: Folder) -> Iterator[str]:
     for key in Keys(folder.keys).list():
         if key.may("read"):
             yield f"key {key.id}, {key.role}, made {key.created[:10]}"
+    for person in People(folder.keys).list():
+        if "read" in ROLES.get(person.role, frozenset()):
+            yield f"{person.name}, {person.role}, account made {person.created[:10]}"
 
 
 class _Sealed(Sequence[str]):
