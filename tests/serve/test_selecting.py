@@ -76,7 +76,7 @@ def test_entries_are_seen_wherever_they_are_while_segments_come_and_go(
             writer.join()
         assert all(rows == different for rows, different in seen)
         assert seen == sorted(seen)
-        assert collector.settle()
+        assert collector.settle(60)
         assert selecting.select(collector.reading, question).rows[0][0] == collector.reading.count(
             "sealtrail.kind:request"
         )
