@@ -46,6 +46,13 @@ class IntakeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
     queue_bytes: int = 64 * 1024 * 1024  # waiting for the writer; beyond it producers are told to wait
 
 
+class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """[http]: how the server is reached"""
+
+    public_url: str = ""  # where browsers find it, such as https://trail.example.org; empty: http://HOST:PORT
+    trusted_proxies: tuple[str, ...] = ()  # CIDRs whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+
 class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """[response]"""
 
@@ -99,6 +106,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     retention: RetentionSettings = RetentionSettings()
     disk: DiskSettings = DiskSettings()
     intake: IntakeSettings = IntakeSettings()
+    http: HttpSettings = HttpSettings()
     response: ResponseSettings = ResponseSettings()
     silence: SilenceSettings = SilenceSettings()
     notify: NotifySettings = NotifySettings()

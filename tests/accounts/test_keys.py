@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealtrail.accounts.keys import Keys, presented
+from sealtrail.accounts.register import Change
 from sealtrail.accounts.roles import ROLES, Right
-from sealtrail.errors import AccessError, NotFoundError, UsageError
+from sealtrail.errors import AccessError, BusyError, NotFoundError, UsageError
 
 
 @pytest.fixture
@@ -143,3 +144,29 @@ def test_a_key_is_found_where_clients_put_it(headers: dict[str, str], key: str |
 @given(st.dictionaries(st.sampled_from(["authorization", "Authorization", "x-api-key"]), st.text()))
 def test_any_header_is_a_key_or_none(headers: dict[str, str]):
     assert presented(headers) is None or isinstance(presented(headers), str)
+
+
+def test_a_change_is_recorded_before_it_is_made_and_once(tmp_path: Path):
+    said: list[tuple[str, str, int]] = []
+
+    def record(change: Change) -> None:
+        said.append((change.action, change.role_after or change.role_before, len(keys.list())))
+
+    keys = Keys(tmp_path / "keys", record)
+    name, _ = keys.new("viewer")
+    keys.revoke(name)
+    keys.revoke(name)
+    assert said == [("sealtrail.key.new", "viewer", 0), ("sealtrail.key.revoke", "viewer", 1)]
+
+
+def test_what_cannot_be_recorded_does_not_happen(tmp_path: Path):
+    def refuse(_: Change) -> None:
+        raise BusyError("busy.disk", "the disk is full")
+
+    name, key = Keys(tmp_path / "keys").new("viewer")
+    keys = Keys(tmp_path / "keys", refuse)
+    for act in (lambda: keys.new("admin"), lambda: keys.revoke(name)):
+        with pytest.raises(BusyError):
+            act()
+    assert [one.id for one in keys.list()] == [name]
+    assert keys.verify(key).id == name

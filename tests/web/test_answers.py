@@ -36,6 +36,7 @@ from sealtrail.web.answers import HEADERS, Told, json_answer
         (EventError("event.type", "x"), 422),
         (QueryError("query.syntax", "x"), 400),
         (UsageError("usage.argument", "x"), 400),
+        (UsageError("usage.password", "x"), 400),
         (UsageError("usage.path", "x"), 500),
         (NotFoundError("not-found.trail", "x"), 404),
         (NotFoundError("not-found.pruned", "x"), 410),

@@ -17,12 +17,14 @@ from typing import Final, Literal
 
 import msgspec
 
-from sealtrail.accounts.register import Register
+from sealtrail.accounts.register import Change, Record, Register, unrecorded
 from sealtrail.accounts.roles import ROLES, Right
 from sealtrail.errors import AccessError, NotFoundError, UsageError
 from sealtrail.event.entry import stamp
 
 KEYS_FILE: Final = "api-keys.json"
+NEW: Final = "sealtrail.key.new"
+REVOKE: Final = "sealtrail.key.revoke"
 
 _ID_BYTES: Final = 5
 _SECRET_BYTES: Final = 32
@@ -85,9 +87,19 @@ def _pair(value: str) -> tuple[str, str]:
 
 
 class Keys:
-    """The keys of one data folder, in `keys/api-keys.json`. Safe between threads and processes."""
+    """The keys of one data folder, in `keys/api-keys.json`. Safe between threads and processes.
 
-    def __init__(self, folder: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    `record` is called before a change is written, as for people.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        record: Record = unrecorded,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._record = record
         self._clock = clock
         self._register: Register[Key] = Register(
             folder / KEYS_FILE,
@@ -106,6 +118,7 @@ class Keys:
             name = secrets.token_hex(_ID_BYTES)
             while name in keys:
                 name = secrets.token_hex(_ID_BYTES)
+            self._record(Change(NEW, name, role_after=role))
             keys[name] = Key(name, role, _hash(secret), stamp(self._clock()))
         return name, f"{_PREFIX}{name}_{secret}"
 
@@ -122,6 +135,7 @@ class Keys:
                     "not-found.key", f"there is no key {name!r}", hint="`sealtrail key list` shows them."
                 )
             if not key.revoked:
+                self._record(Change(REVOKE, name, role_before=key.role))
                 key = keys[name] = msgspec.structs.replace(key, revoked=stamp(self._clock()))
         return key
 

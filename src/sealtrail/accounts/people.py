@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from sealtrail.accounts import password
-from sealtrail.accounts.register import Register
+from sealtrail.accounts.register import Change, Record, Register, unrecorded
 from sealtrail.accounts.roles import ROLES
 from sealtrail.errors import NotFoundError, UsageError
 from sealtrail.event.entry import stamp
@@ -38,19 +38,6 @@ class _File(msgspec.Struct):
     people: list[Person] = []
 
 
-class Change(msgspec.Struct, frozen=True):
-    """What is about to change of a person: an action of the OWASP logging vocabulary, name, roles."""
-
-    action: str
-    name: str
-    role_before: str = ""
-    role_after: str = ""
-
-
-Record = Callable[[Change], None]
-"""Makes a change part of the record. It may raise, and then nothing changes."""
-
-
 class People:
     """The people of one data folder. Safe between threads and processes.
 
@@ -61,7 +48,7 @@ class People:
     def __init__(
         self,
         folder: Path,
-        record: Record = lambda change: None,  # noqa: ARG005 - the shape of a Record
+        record: Record = unrecorded,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -145,9 +132,10 @@ def _known(people: dict[str, Person], name: str) -> Person:
 
 
 def _role(role: str) -> str:
-    if role not in ROLES:
+    if "read" not in ROLES.get(role, ()):
+        able = ", ".join(name for name, rights in ROLES.items() if "read" in rights)
         raise UsageError(
-            "usage.argument", f"there is no role {role!r}", hint=f"Roles are {', '.join(ROLES)}."
+            "usage.argument", f"there is no role {role[:80]!r} for people", hint=f"Roles are {able}."
         )
     return role
 

@@ -20,6 +20,23 @@ from sealtrail.errors import UsageError
 from sealtrail.follow.state import save_json
 
 
+class Change(msgspec.Struct, frozen=True):
+    """What is about to change of a person or a key: an action, whose, and the roles."""
+
+    action: str
+    name: str
+    role_before: str = ""
+    role_after: str = ""
+
+
+Record = Callable[[Change], None]
+"""Makes a change part of the record. It may raise, and then nothing changes."""
+
+
+def unrecorded(change: Change) -> None:
+    """For who only reads."""
+
+
 class Named(Protocol):
     """A record knows the name it is found by."""
 

@@ -64,6 +64,7 @@ PLACES: Final = (
     Place("Integrity", "/integrity", "read"),
     Place("Reviews", "/reviews", "read"),
     Place("Reports", "/reports", "export"),
+    Place("People and keys", "/people", "keys"),
 )
 
 

@@ -1,11 +1,14 @@
-"""The keys of a data folder, for commands."""
+"""The keys of a data folder, for commands: every change of them is an event."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from sealtrail.accounts.keys import Keys
+from sealtrail.serve.acting import operator
 from sealtrail.serve.folder import Folder
+from sealtrail.serve.people import recorder
+from sealtrail.serve.recording import record
 
 
 def keys_of(data: Path, *, create: bool = False) -> Keys:
@@ -15,4 +18,4 @@ def keys_of(data: Path, *, create: bool = False) -> Keys:
         folder.create()
     else:
         folder.check()
-    return Keys(folder.keys)
+    return Keys(folder.keys, recorder(lambda fields: record(folder, fields), operator(), "key"))

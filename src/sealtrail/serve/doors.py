@@ -23,12 +23,14 @@ from sealtrail.console.home import home_routes
 from sealtrail.console.integrity import Integrity
 from sealtrail.console.live import Live
 from sealtrail.console.overview import Overview
+from sealtrail.console.people import People
 from sealtrail.console.reports import Reports
 from sealtrail.console.reviews import Reviews
 from sealtrail.console.search import Search
 from sealtrail.console.signing import Signing
 from sealtrail.event import Fields
 from sealtrail.serve import reads
+from sealtrail.serve.accounts import Admitting
 from sealtrail.serve.asking import Finding, Responding, Running, Triaging, Vouching
 from sealtrail.serve.complying import Compliance as Complying
 from sealtrail.serve.kept import KeptReports
@@ -46,6 +48,7 @@ from sealtrail.web.health import health_routes
 from sealtrail.web.metrics import metrics_routes
 from sealtrail.web.openapi import openapi_routes
 from sealtrail.web.protocols import Asked
+from sealtrail.web.proxied import Proxied
 from sealtrail.web.routes import Route, application
 from sealtrail.web.search import Looking
 from sealtrail.web.sql import Selecting
@@ -108,6 +111,7 @@ class Doors:
             *EventPage(frame, evidence, threads).routes(),
             *Live(frame, finder, threads).routes(),
             *Audit(frame, finder, threads).routes(),
+            *People(frame, Admitting(collector), threads).routes(),
             *Integrity(frame, finder, evidence, collector.checking, collector.health, threads).routes(),
         ]
 
@@ -116,6 +120,7 @@ class Doors:
         keeper = Doorkeeper(Keys(self._collector.folder.keys), self._sessions)
         app = application(self.routes(), keeper, page=self._frame.refusal, noted=self._noted)
         app.add_middleware(Counting, counts=self._requests)
+        app.add_middleware(Proxied, addresses=self._collector.proxies)
         return app
 
     async def _noted(self, request: Request, caller: Caller, route: Route) -> None:

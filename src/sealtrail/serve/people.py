@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from sealtrail.accounts.people import Change, People
+from sealtrail.accounts.keys import NEW, REVOKE
+from sealtrail.accounts.people import People
+from sealtrail.accounts.register import Change
 from sealtrail.collect.inbox import Act, ask
 from sealtrail.errors import UsageError
 from sealtrail.event import Fields
@@ -24,8 +26,11 @@ def people_of(data: Path, *, create: bool = False) -> People:
     return People(folder.keys, recorder(lambda fields: record(folder, fields), operator()))
 
 
-def recorder(say: Callable[[Fields], object], by: str) -> Callable[[Change], None]:
-    """Records changes in somebody's name. `say` returns when an event is durable, or raises."""
+def recorder(say: Callable[[Fields], object], by: str, kind: str = "person") -> Callable[[Change], None]:
+    """Records changes of persons, or of another kind, in somebody's name.
+
+    `say` returns when an event is durable, or raises.
+    """
 
     def recorded(change: Change) -> None:
         event: Fields = {
@@ -33,7 +38,7 @@ def recorder(say: Callable[[Fields], object], by: str) -> Callable[[Change], Non
             "event.category": ["iam"],
             "event.type": [_TYPES[change.action]],
             "user.id": by,
-            "sealtrail.target.type": "person",
+            "sealtrail.target.type": kind,
             "sealtrail.target.id": change.name,
         }
         if change.role_before != change.role_after:
@@ -50,6 +55,8 @@ _TYPES = {
     "user_deleted": "deletion",
     "privilege_permissions_changed": "change",
     "authn_password_change": "change",
+    NEW: "creation",
+    REVOKE: "deletion",
 }
 
 

@@ -19,6 +19,7 @@ from sealtrail.follow.worker import Worker
 from sealtrail.serve.acting import operator
 from sealtrail.serve.doors import Doors
 from sealtrail.serve.folder import Folder
+from sealtrail.serve.front import own_url
 from sealtrail.serve.stopping import Stop
 from sealtrail.serve.writing import Collector
 
@@ -49,7 +50,7 @@ class Served:
         self._stop = stop
         self._socket = _bind(host, port)
         self.port = int(self._socket.getsockname()[1])
-        self.collector = Collector(Folder(data), spools=spools, rules=rules, url=self.url)
+        self.collector = Collector(Folder(data), spools=spools, rules=rules, url=own_url(host, self.port))
         self._server: uvicorn.Server | None = None
 
     @property
@@ -70,6 +71,8 @@ class Served:
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
             lifespan="off",
+            # It would believe whoever is on this machine; whom to believe is a setting (see web.proxied).
+            proxy_headers=False,
         )
         self._server = uvicorn.Server(config)
         logging.getLogger("uvicorn.error").addFilter(_plainly)

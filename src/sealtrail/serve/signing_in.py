@@ -171,7 +171,8 @@ class SigningIn:
         )
 
     def _refusal(self, limit: Limit, count: int, repeated: bool) -> Fields:
-        event = self._attempt(_FAIL, limit.name, "", limit.address.partition("/")[0], "locked")
+        address = "" if "/" in limit.address else limit.address  # of a network, nobody in particular
+        event = self._attempt(_FAIL, limit.name, "", address, "locked")
         event["sealtrail.details"] = {
             "limit": limit.by,
             "address": limit.address,

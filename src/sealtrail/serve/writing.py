@@ -33,6 +33,7 @@ from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.checking import Checking
 from sealtrail.serve.folder import Folder, WriterLock, free_space
+from sealtrail.serve.front import proxies, public_url
 from sealtrail.serve.guarding import Guard
 from sealtrail.serve.housekeeping import Housekeeping
 from sealtrail.serve.reading import Reading
@@ -97,6 +98,10 @@ class Collector:
         folder = self.folder
         folder.create()
         self.settings: Settings = load(folder.root)
+        self.proxies = proxies(self.settings.http)
+        public = public_url(self.settings.http)
+        if self._url:
+            self._url = public or self._url
         self._stack.enter_context(WriterLock(folder))
         self.logs, before = open_trails(
             folder.root,

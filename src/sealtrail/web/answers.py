@@ -77,7 +77,7 @@ class Told(msgspec.Struct, frozen=True):
             case QueryError():
                 status = 400
             case UsageError():
-                status = 400 if error.code == "usage.argument" else 500
+                status = 400 if error.code in {"usage.argument", "usage.password"} else 500
             case NotFoundError():
                 status = 410 if error.code == "not-found.pruned" else 404
             case LedgerError():

@@ -304,3 +304,45 @@ class Tiles(Protocol):
     def tile(self, trail: str, path: str) -> bytes:
         """`tile/<L>/<N>[.p/<W>]` or `tile/entries/<N>[.p/<W>]`."""
         ...
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A person by name, or a key by id. Times as in events; `revoked` is empty while a key is good."""
+
+    name: str
+    role: str
+    created: str
+    revoked: str = ""
+
+
+class Accounts(Protocol):
+    """Who may come in. Each change is an event in the name of `by`, durable before it is made.
+
+    Raises UsageError for what cannot be meant, NotFoundError for whom there is not.
+    """
+
+    def all_people(self) -> list[Account]: ...
+
+    def all_keys(self) -> list[Account]:
+        """Every key ever made, revoked ones too, the oldest first."""
+        ...
+
+    def add(self, by: str, name: str, role: str, password: str) -> None: ...
+
+    def set_role(self, by: str, name: str, role: str) -> None: ...
+
+    def remove(self, by: str, name: str) -> None: ...
+
+    def link(self, by: str, name: str) -> str:
+        """The whole address of a one-time link."""
+        ...
+
+    def end_sessions(self, by: str, name: str) -> int:
+        """How many ended."""
+        ...
+
+    def new_key(self, by: str, role: str) -> tuple[str, str]:
+        """Its id, and the key, which cannot be asked for again."""
+        ...
+
+    def revoke_key(self, by: str, name: str) -> None: ...
