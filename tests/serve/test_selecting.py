@@ -150,7 +150,7 @@ def test_a_statement_without_end_is_ended_and_its_process_gone(folder, monkeypat
 )
 def test_a_statement_that_needs_too_much_is_refused_and_the_next_one_answered(folder, statement):
     with pytest.raises(QueryError) as large:
-        selecting.select(folder.reading, statement)
+        selecting.select(folder.reading, statement, seconds=selecting.MAX_SECONDS)
     assert large.value.code in {"query.too-large", "query.died"}
     assert selecting.select(folder.reading, "SELECT 1").rows == [[1]]
 
