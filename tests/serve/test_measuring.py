@@ -39,6 +39,8 @@ def test_the_record_began_with_its_first_entry(ledger, tmp_path, monkeypatch):
     assert began(ledger) == oldest
     assert began(LedgerReader(tmp_path / "nothing")) == ""
     monkeypatch.setattr(ledger, "first", lambda: {"access": 3, "audit": 0})
+    assert began(ledger) == ingested(ledger.entry("audit", 0))
+    monkeypatch.setattr(ledger, "first", lambda: {"access": 3, "audit": 3, "audit-2": 0})
     assert began(ledger) == ""
 
 

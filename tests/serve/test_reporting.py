@@ -4,7 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,12 +15,15 @@ from sealtrail.comply.verdict import VERDICTS
 from sealtrail.demo.tamper import edit_one_byte
 from sealtrail.errors import NotFoundError, QueryError, UsageError
 from sealtrail.event import canonical
+from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.ledger.verify import verify
-from sealtrail.serve import reporting
+from sealtrail.serve import housekeeping, reporting
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.reading import Reading
 from sealtrail.serve.reporting import MANIFEST, Made, Wanted, make, report, write
+from sealtrail.serve.retaining import run
+from sealtrail.store.columnar import ColumnarStore
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 PCI = "pci-dss-4.0.1"
@@ -407,3 +410,38 @@ def test_what_is_not_signed_in_time_has_no_proof_and_says_why(collecting, line, 
     samples = [s for control in done.controls for part in control.evidence for s in part.samples]
     assert samples
     assert all("not under a checkpoint" in sample.note for sample in samples)
+
+
+def test_what_was_removed_too_early_shows_in_what_is_left(collecting, line, until, tmp_path, monkeypatch):
+    """A retention that is too short, for real: volumes go, and the report measures what they left."""
+    monkeypatch.setattr(housekeeping, "EVERY_SECONDS", 3600.0)
+    data, volume, later = tmp_path / "data", 256, datetime.now(UTC) + timedelta(days=401)
+    with collecting("[ledger]\ncheckpoint-seconds = 0.02\n", volume_entries=volume) as collector:
+        lines = [line(seq, **{"service.name": "shop", "event.outcome": "success"}) for seq in range(700)]
+        collector.submit("key:1", lines)
+        until(lambda: collector.pipeline.published("access") >= 700)
+        collector.pipeline.seal_pending()
+        collector.settle()
+        collector.store.flush()
+
+    def verdicts_of(framework: str) -> dict[str, str]:
+        folder = Folder(data)
+        ledger = LedgerReader(data, volume_entries=volume)
+        reading = Reading(ledger, ColumnarStore.open_reader(folder.store))
+        reading.catch_up()
+        wanted = Wanted(framework, "2026-01-01", "today")
+        now = datetime.now(UTC)
+        return verdicts(make(folder, reading, wanted, now=now, workers=1, volume_entries=volume))
+
+    before = {name: verdicts_of(name) for name in names()}
+    assert before[PCI]["10.5.1"] == "pass"
+    done, gone = run(data, "rita", now=later, volume_entries=volume)
+    assert ([(one.trail, one.end) for one in done], gone) == ([("access", 512)], True)
+    for framework, turned in (
+        (PCI, {"10.5.1"}),
+        ("soc2-2017", {"C1.1", "C1.2"}),
+        ("hipaa-164", {"164.316(b)(2)(i)"}),
+    ):
+        after = verdicts_of(framework)
+        assert {name for name in after if after[name] != before[framework][name]} == turned
+        assert {after[name] for name in turned} == {"fail"}

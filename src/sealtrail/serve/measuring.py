@@ -17,7 +17,7 @@ from sealtrail.comply.case import MAX_VALUES, Facts, PruneFact, TrailFact, in_tr
 from sealtrail.comply.drill import Piece, held
 from sealtrail.detect.library import load as load_rules
 from sealtrail.errors import SealtrailError
-from sealtrail.event import Fields, Position, base_of
+from sealtrail.event import Fields, Position, base_of, generation_of
 from sealtrail.event.entry import ingested, stamp
 from sealtrail.follow import Cursor
 from sealtrail.ledger.checkpoint import Checkpoint
@@ -72,11 +72,13 @@ def last_sealed(ledger: LedgerReader) -> str:
 
 
 def began(ledger: LedgerReader) -> str:
-    """When the first entry of all was sealed; empty where it was pruned, or there is none."""
-    first = ledger.first()
-    if any(first.values()):
-        return ""
-    sealed = [_sealed(ledger, trail, 0) for trail, size in ledger.sizes().items() if size]
+    """When the first entry of all was sealed; empty where it was pruned, or there is none.
+
+    All trails of a folder begin together, so one that still has its first entry is enough; a restore's
+    successor began later.
+    """
+    whole = [trail for trail, first in ledger.first().items() if not first and generation_of(trail) == 1]
+    sealed = [_sealed(ledger, trail, 0) for trail in whole]
     return min((one for one in sealed if one), default="")
 
 
