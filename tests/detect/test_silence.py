@@ -90,6 +90,14 @@ def test_a_graceful_stop_of_every_process_is_no_silence_and_of_one_is() -> None:
     assert two.due(last + 1e6) != []
 
 
+def test_a_process_that_a_deployment_replaced_has_no_part_in_the_graceful_stop() -> None:
+    one = watch()
+    busy(one, 0, 2000, sealtrail__emitter="old")  # killed, and never said a word
+    last = busy(one, 2000, 6000, sealtrail__emitter="new")
+    one.hear(entry(sealtrail__emitter="new", event__action="sys_shutdown"), last)
+    assert one.due(last + 1e6) == []
+
+
 def test_the_pause_of_one_night_is_missed_once_and_forgotten_in_a_week() -> None:
     one = watch()
     day, told = 86_400, 0
@@ -137,12 +145,12 @@ def test_invented_names_and_processes_do_not_fill_the_memory(monkeypatch: pytest
         one.hear(entry(service__name="shop", sealtrail__emitter=f"e{number}"), number)
     kept = one.sources()
     assert len(kept) == 3
-    assert kept["shop"].running == ["e8", "e9"]
+    assert list(kept["shop"].running) == ["e8", "e9"]
 
 
 def test_what_was_kept_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     one = watch()
     last = busy(one)
     again = watch(sources=one.sources())
-    assert again.sources()["shop"] == Source(0, last, 200, {0: 10.0}, ["e1"], 0.0)
+    assert again.sources()["shop"] == Source(0, last, 200, {0: 10.0}, {"e1": last}, 0.0)
     assert len(again.due(last + 901)) == 1

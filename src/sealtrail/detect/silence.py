@@ -27,14 +27,14 @@ DAY_SECONDS: Final = 86_400  # pauses are kept by day
 class Source(msgspec.Struct):
     """One service. Times are seconds of the epoch, by the collector's clock. `pauses`: each day's longest.
 
-    `running`: processes that were heard and have not said that they stop.
+    `running`: when processes were heard last that have not said that they stop.
     """
 
     first: float
     last: float
     events: int = 0
     pauses: dict[int, float] = {}
-    running: list[str] = []
+    running: dict[str, float] = {}
     told: float = 0.0  # `last` when its silence was told; 0 where it was not
 
 
@@ -99,11 +99,11 @@ class Watch:
         known.events += 1
         emitter = str(fields.get("sealtrail.emitter", ""))
         if fields.get("event.action") == SHUTDOWN:
-            if emitter in known.running:
-                known.running.remove(emitter)
-        elif emitter not in known.running:
-            known.running.append(emitter)
-            del known.running[:-MAX_EMITTERS]
+            known.running.pop(emitter, None)
+        else:
+            known.running[emitter] = arrived
+            if len(known.running) > MAX_EMITTERS:
+                del known.running[min(known.running, key=known.running.__getitem__)]
 
     def forgive(self, now: float) -> None:
         """Time up to `now` counts as nobody's silence: we were away, or took nothing."""
@@ -115,7 +115,10 @@ class Watch:
         if not self._after:
             return []
         for name, known in self._sources.items():
-            if known.told or not known.running or known.events < self._events:
+            if known.told or known.events < self._events:
+                continue
+            # A process that was replaced long before, at a deployment, has no part in how it ended.
+            if not any(heard >= known.last - self._after for heard in known.running.values()):
                 continue
             if known.last - known.first < self._after:
                 continue  # a job that ran once has nothing to go on with
