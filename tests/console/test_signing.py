@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from sealtrail.accounts import password
+from sealtrail.accounts.attempts import MAX_BY_PAIR
 from sealtrail.serve.people import people_of
 
 WORDS = "correct horse battery"
@@ -111,3 +112,11 @@ def test_sign_ins_are_events_of_the_audit_trail(console: Any, person: Callable[.
     found = console.get("/api/v1/search", q=query).json()
     assert found["events"][0]["sealtrail.auth.method"] == "link"
     assert found["events"][0]["client.ip"] == "127.0.0.1"
+
+
+def test_guessing_a_password_of_the_console_is_an_alert(console: Any, alice: Any):
+    statuses = [enter(console, name="dora", password="wrong").status_code for _ in range(7)]
+    assert statuses == [401] * MAX_BY_PAIR + [429] * (7 - MAX_BY_PAIR)
+    assert console.served.collector.settle()
+    alerts = console.get("/api/v1/alerts", state="all").json()["alerts"]
+    assert "Too many failed sign-ins to Sealtrail" in [alert["title"] for alert in alerts]

@@ -24,6 +24,13 @@ KINDS: Final = {
         "Reading and exporting",
         "event.action:sealtrail.read or event.action:sealtrail.export or event.action:sealtrail.report",
     ),
+    "people": (
+        "People and keys",
+        (
+            "sealtrail.source:collector and (sealtrail.target.type:person or sealtrail.target.type:key "
+            "or event.action:sealtrail.sign-out)"
+        ),
+    ),
     "recorder": (
         "The recorder itself",
         "sealtrail.kind:system and not (event.action:sealtrail.head or event.action:sealtrail.read)",
