@@ -116,6 +116,8 @@ def test_what_cannot_be_meant_comes_back_with_the_page_and_the_reason(
     page = admin.post(path, **fields)
     assert (page.status_code, "<h1>People and keys</h1>" in page.text) == (status, True)
     assert says in page.text
+    if "name" in fields:
+        assert f'name="name" value="{fields["name"]}"' in page.text
     assert fields.get("password", "-") not in page.text or not fields.get("password")
 
 

@@ -98,6 +98,12 @@ def test_a_data_folder_that_is_in_use_gives_the_port_back(tmp_path):
             free.bind(("127.0.0.1", second.port))
 
 
+def test_the_invitation_of_whoever_starts_it_is_on_record(tmp_path):
+    with Served(tmp_path / "data", port=0) as served:
+        assert served.invitation().startswith(f"http://127.0.0.1:{served.port}/sign-in?link=")
+    assert said(tmp_path / "data").count("sealtrail.link") == 1
+
+
 def test_it_ends_by_itself_when_the_ledger_cannot_be_written(tmp_path, monkeypatch):
     with Served(tmp_path / "data", port=0) as served:
         disk = served.collector.logs["audit"]._disk

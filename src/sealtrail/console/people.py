@@ -30,6 +30,16 @@ class Shown(msgspec.Struct, frozen=True):
     secret: str
 
 
+class Entered(msgspec.Struct, frozen=True):
+    """What was typed of somebody new and could not be meant: all but the password is there again."""
+
+    name: str = ""
+    role: str = ""
+
+
+NOTHING: Final = Entered()
+
+
 class People:
     """Handlers of the page. A form that cannot be meant comes back with what is wrong."""
 
@@ -58,9 +68,12 @@ class People:
         """POST /people: somebody new."""
         form = await read_form(request)
         name, role, password = form.get("name", "").strip(), form.get("role", ""), form.get("password", "")
-        return await self._do(
-            request, caller, lambda: self._accounts.add(caller.signature, name, role, password)
-        )
+        entered = Entered(name, role)
+
+        def act() -> None:
+            self._accounts.add(caller.signature, name, role, password)
+
+        return await self._do(request, caller, act, entered)
 
     async def role(self, request: Request, caller: Caller) -> Response:
         """POST /people/NAME/role."""
@@ -106,17 +119,29 @@ class People:
         name = request.path_params["name"]
         return await self._do(request, caller, lambda: self._accounts.revoke_key(caller.signature, name))
 
-    async def _do(self, request: Request, caller: Caller, act: Callable[[], Shown | None]) -> Response:
+    async def _do(
+        self,
+        request: Request,
+        caller: Caller,
+        act: Callable[[], Shown | None],
+        entered: Entered = NOTHING,
+    ) -> Response:
         try:
             shown = await self._threads.run(act)
         except (NotFoundError, UsageError) as error:
-            return await self._show(request, caller, told=Told.of(error))
+            return await self._show(request, caller, told=Told.of(error), entered=entered)
         if shown is None:
             return RedirectResponse("/people", 303, HEADERS)
         return await self._show(request, caller, shown=shown)
 
     async def _show(
-        self, request: Request, caller: Caller, *, told: Told | None = None, shown: Shown | None = None
+        self,
+        request: Request,
+        caller: Caller,
+        *,
+        told: Told | None = None,
+        shown: Shown | None = None,
+        entered: Entered = NOTHING,
     ) -> Response:
         people, keys = await self._threads.run(
             lambda: (self._accounts.all_people(), self._accounts.all_keys())
@@ -128,6 +153,7 @@ class People:
             status=200 if told is None else told.status,
             told=told,
             shown=shown,
+            entered=entered,
             people=people,
             good=[key for key in keys if not key.revoked],
             revoked=[key for key in keys if key.revoked],
