@@ -50,5 +50,6 @@ def test_every_span_can_be_looked_at(person: Callable[..., Any]):
 
 def test_looking_at_it_is_recorded(console: Any, person: Callable[..., Any]):
     person().get("/overview")
-    found = console.get("/api/v1/search", q="event.action:sealtrail.read and user.id:root").json()
+    assert console.served.collector.settle()
+    found = console.get("/api/v1/search", q='event.action:sealtrail.read and user.id:"link:root"').json()
     assert found["events"][0]["sealtrail.details"]["door"] == "/overview"

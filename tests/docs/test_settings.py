@@ -11,7 +11,7 @@ from sealtrail.errors import UsageError
 from sealtrail.settings import SETTINGS_FILE, CaptureSettings, Settings, load
 
 # Set by the suite or the demo for their own processes; no setting of the product.
-INTERNAL = {"SEALTRAIL_CORPORA", "SEALTRAIL_SOAK", "SEALTRAIL_DEMO_RUN"}
+INTERNAL = {"SEALTRAIL_CORPORA", "SEALTRAIL_SOAK", "SEALTRAIL_CHROMIUM", "SEALTRAIL_DEMO_RUN"}
 
 
 def test_every_setting_and_its_default_is_in_the_reference(docs, reference):

@@ -69,6 +69,22 @@ def test_without_a_python_it_says_what_to_install(checkout, tmp_path):
     assert "not for you" not in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("named", "given"), [({}, "find"), ({"SEALTRAIL_CHROMIUM": "/opt/browser"}, "/opt/browser")]
+)
+def test_the_suite_in_a_browser_fails_where_there_is_none(checkout, tmp_path, named, given):
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    python = checkout / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\necho "$SEALTRAIL_CHROMIUM $*"\n')
+    python.chmod(0o755)
+    (checkout / "tools" / "setup.sh").write_text("")
+    environment = {name: value for name, value in os.environ.items() if name != "SEALTRAIL_CHROMIUM"}
+    ran = subprocess.run(
+        ["make", "test-console"], cwd=checkout, env={**environment, **named}, capture_output=True, text=True
+    )
+    assert ran.stdout == f"{given} -m pytest -q tests/console/browser\n"
+
+
 def test_what_is_ready_is_left_alone_and_nothing_is_said(checkout):
     (checkout / ".venv" / "bin").mkdir(parents=True)
     (checkout / ".venv" / "bin" / "python").symlink_to(sys.executable)
