@@ -148,7 +148,10 @@ def unwatched(driver: Browser) -> Callable[..., Visitor]:
 
 @pytest.fixture
 def visit(driver: Browser) -> Iterator[Callable[..., Visitor]]:
-    """`visit(server, **options)`: a visitor with a browser context of its own; its faults fail the test."""
+    """`visit(server, **options)`: a visitor with a browser context of its own; its faults fail the test.
+
+    To be asked for after the server, so that the visitor leaves before it ends.
+    """
     made: list[Visitor] = []
 
     def visitor(server: Any, **options: Any) -> Visitor:

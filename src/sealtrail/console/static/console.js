@@ -43,3 +43,31 @@ document.addEventListener("keydown", (event) => {
     act();
   }
 });
+
+// Says when the first event of an application is here, without another look at the page.
+class FirstEvent extends HTMLElement {
+  connectedCallback() {
+    // `n`: also the one that came while this page was made.
+    this.source = new EventSource("/api/v1/tail?" + new URLSearchParams({ q: "not sealtrail.source:collector", n: 1 }));
+    this.source.onmessage = (message) => this.greet(JSON.parse(message.data));
+    this.source.addEventListener("end", () => this.source.close());
+  }
+
+  disconnectedCallback() {
+    this.source?.close();
+  }
+
+  greet(event) {
+    this.source.close();
+    this.dataset.said = "here";
+    this.classList.add("good");
+    this.querySelector("[aria-hidden]").className = "";
+    this.querySelector("[role=status]").textContent = "The first event is here.";
+    const link = document.createElement("a");
+    link.href = `/events/${encodeURIComponent(event["sealtrail.trail"])}/${Number(event["sealtrail.index"])}`;
+    link.textContent = "Look at it";
+    this.querySelector("h2").append(" ", link);
+  }
+}
+
+customElements.define("first-event", FirstEvent);
