@@ -14,9 +14,12 @@ def reaching(estate, days: int, first: int) -> None:
     estate.fact(trails=(access, estate.facts.trails[1]))
 
 
-def test_a_young_trail_that_reaches_back_to_its_beginning_is_short_of_nothing(estate, finding):
-    reaching(estate, days=10, first=0)
-    assert finding(estate, "RET-1").verdict == "pass"
+@pytest.mark.parametrize(("days", "verdict"), [(10, "no-data"), (364, "no-data"), (365, "pass")])
+def test_a_trail_that_began_lately_shows_nothing_of_a_year(estate, finding, days, verdict):
+    reaching(estate, days=days, first=0)
+    said = finding(estate, "RET-1")
+    assert said.verdict == verdict
+    assert bool(said.notes) == (verdict == "no-data")
 
 
 @pytest.mark.parametrize(("days", "verdict"), [(364, "fail"), (365, "pass")])
