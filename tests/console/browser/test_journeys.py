@@ -23,7 +23,6 @@ from sealtrail.serve.people import people_of
 Serving = Callable[..., AbstractContextManager[Any]]
 
 WORDS = "correct horse battery"
-ATTACKER = "203.0.113.77"
 
 
 def now() -> str:
@@ -133,34 +132,6 @@ def test_the_keyboard_reaches_the_query_the_time_and_the_rows(served, visit):
     expect(rows.nth(0)).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("invoice.read")
-
-
-def test_from_an_alert_to_its_events_to_a_block_and_back(served, visit):
-    attack = {"event.action": "request.get", "sealtrail.kind": "request", "client.ip": ATTACKER}
-    served.send(
-        {
-            **attack,
-            "@timestamp": now(),
-            "url.path": "/",
-            "url.query": "q=1' UNION SELECT 1 FROM information_schema.t",
-        }
-    )
-    assert served.served.collector.settle()
-    page = visit(served).sign_in("analyst", "ann").go("/alerts")
-    page.get_by_role("row", name=ATTACKER).first.get_by_role("link").last.click()
-    expect(page.locator("mark").first).to_be_visible()
-    alert = page.url
-    page.get_by_role("link", name=ATTACKER).first.click()
-    page.get_by_role("row", name="request.get").get_by_role("link").first.click()
-    expect(page.get_by_role("main")).to_contain_text("information_schema")
-    page.goto(alert)
-    page.get_by_role("button", name="Block").click()
-    expect(page.get_by_role("heading", name=f"{ATTACKER} is refused")).to_be_visible()
-    assert [one["address"] for one in served.get("/api/v1/blocks").json()["blocks"]] == [ATTACKER]
-    page.get_by_label("Why undo it").fill("a colleague's scan")
-    page.get_by_role("button", name="Undo the block").click()
-    expect(page.get_by_role("heading", name=f"Refuse {ATTACKER}")).to_be_visible()
-    assert served.get("/api/v1/blocks").json()["blocks"] == []
 
 
 def test_a_report_is_made_and_taken_away(served, tmp_path, visit):
