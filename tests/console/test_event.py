@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import html
+import re
 import subprocess
 import sys
 import time
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sealtrail.event.fields import COLLECTOR_KEYS, ORDER
 
 Serving = Callable[..., AbstractContextManager[Any]]
 
@@ -103,3 +107,56 @@ def test_what_is_not_there_is_a_page_that_says_so(person: Callable[..., Any], ad
     answer = person("viewer").get(f"/events/{address}")
     assert answer.status_code == 404
     assert "<h1>" in answer.text
+
+
+def test_fields_stand_in_the_order_of_the_vocabulary_and_the_collectors_last(
+    place: str, person: Callable[..., Any]
+):
+    page = person("viewer").get(f"/events/{place}").text
+    names = re.findall(r'<th scope="row"><code>(.*?)</code>', page)
+    known = [one for one in names if one in ORDER and one not in COLLECTOR_KEYS]
+    assert known == sorted(known, key=lambda name: ORDER[name])
+    assert names[: len(known)] == known
+    assert names[len(known)] == "label.a"
+    assert names[-4:] == ["event.ingested", "sealtrail.source", "sealtrail.trail", "sealtrail.index"]
+
+
+def test_long_bytes_are_cut_with_a_way_to_the_whole_for_every_reader(place: str, person: Callable[..., Any]):
+    me = person("viewer")
+    page = me.get(f"/events/{place}").text
+    whole = me.get(f"/events/{place}/entry").text
+    assert f"{len(whole) - 4000:,} more characters" in page
+    assert f'href="/events/{place}/entry"' in page
+    assert "long " * 900 not in page
+
+
+def test_a_user_is_followed_to_before_and_after(place: str, person: Callable[..., Any]):
+    page = html.unescape(person("viewer").get(f"/events/{place}").text)
+    assert re.search(r"until=2026-11-24T08%3A00%3A00\.000000Z\">before<", page)
+    assert re.search(r"since=2026-11-24T08%3A00%3A00\.000000Z\">after<", page)
+
+
+def test_an_alert_leads_to_its_page_and_to_what_it_names_and_nowhere_else(
+    console: Any, person: Callable[..., Any]
+):
+    named = ["access/3", "../alerts", "access/4?x=1"]
+    (receipt,) = [
+        one
+        for one in console.send(
+            {
+                "@timestamp": "2026-11-24T08:00:00Z",
+                "event.action": "note",
+                "sealtrail.alert.id": "abc-1",
+                "sealtrail.alert.events": named,
+            }
+        ).json()["receipts"]
+        if one["ranges"]
+    ]
+    console.served.collector.settle()
+    page = person("viewer").get(f"/events/{receipt['trail']}/{receipt['ranges'][0][0]}").text
+    assert 'href="/alerts/abc-1"' in page
+    assert re.findall(r"Events behind it: (.*?)</li>", page) == ['<a href="/events/access/3">access/3</a>']
+
+
+def test_a_query_that_cannot_be_read_is_refused(place: str, person: Callable[..., Any]):
+    assert person("viewer").get(f"/events/{place}", q="((").status_code == 400

@@ -8,7 +8,7 @@ import jinja2
 import pytest
 
 from sealtrail.accounts.roles import ROLES
-from sealtrail.console.assets import Assets
+from sealtrail.console.assets import FOLDER, Assets
 from sealtrail.console.frame import PLACES, POLICY, TEMPLATES, Frame, address, moment
 
 
@@ -88,3 +88,15 @@ def test_a_moment_is_shown_as_people_read_it_and_anything_else_as_it_is():
     assert moment("2026-11-24T08:00:00.123456Z", date=False) == "08:00:00.123"
     assert moment("tomorrow\u202e") == "tomorrow\\u202e"
     assert moment(17) == "17"
+
+
+def test_every_key_of_the_script_is_in_the_list_that_a_key_opens(person: Callable[..., Any]):
+    page = person("viewer").get("/overview").text
+    (listed,) = re.findall(r'<dialog id="keys".*?</dialog>', page, re.DOTALL)
+    script = (FOLDER / "console.js").read_text()
+    (bound,) = re.findall(r"const keys = \{(.*?)\};", script, re.DOTALL)
+    keys = re.findall(r'^  "?([^":]+)"?: \(\)', bound, re.MULTILINE)
+    assert len(keys) >= 9
+    for key in keys:
+        assert f"<kbd>{key}</kbd>" in listed
+    assert '<form method="dialog">' in listed

@@ -26,3 +26,9 @@ def test_a_query_that_cannot_be_read_is_said_so_and_kept(person: Callable[..., A
     assert answer.status_code == 400
     assert 'value="(("' in answer.text
     assert 'role="alert"' in answer.text
+
+
+def test_heads_are_left_out_until_somebody_asks_for_them(person: Callable[..., Any]):
+    me = person("viewer")
+    assert 'data-query="not event.action:sealtrail.head"' in me.get("/live").text
+    assert 'data-query="*"' in me.get("/live", q="*").text

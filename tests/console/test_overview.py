@@ -53,3 +53,10 @@ def test_looking_at_it_is_recorded(console: Any, person: Callable[..., Any]):
     assert console.served.collector.settle()
     found = console.get("/api/v1/search", q='event.action:sealtrail.read and user.id:"link:root"').json()
     assert found["events"][0]["sealtrail.details"]["door"] == "/overview"
+
+
+def test_a_figure_of_nothing_is_calm_and_lists_lead_to_their_pages(person: Callable[..., Any]):
+    page = person().get("/overview").text
+    assert page.count('class="calm"') == 5
+    assert '<h2><a href="/alerts">' in page
+    assert '<h2><a href="/blocks">' in page

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealtrail.console.refine import KNOWN, differs, equals, exists, mistyped, term, without_last
+from sealtrail.console.refine import KNOWN, differs, equals, exists, mistyped, renamed, term, without_last
 from sealtrail.errors import QueryError
 from sealtrail.store.query import parse, predicate
 
@@ -63,3 +63,11 @@ def test_a_mistyped_field_is_told_what_it_may_have_been():
 @given(st.sampled_from(KNOWN))
 def test_a_known_field_is_not_mistyped(field):
     assert mistyped(f"{field}:*") == {}
+
+
+def test_a_field_is_renamed_wherever_it_is_named():
+    query = "userid:a and (not userid>=2 or user.name:userid) and userid"
+    assert (
+        renamed(query, "userid", "user.id") == "user.id:a and (not user.id>=2 or user.name:userid) and userid"
+    )
+    assert renamed("*", "userid", "user.id") == "*"

@@ -117,3 +117,83 @@ def test_only_who_may_export_is_offered_it(person: Callable[..., Any]):
 def test_no_row_is_told_by_colour_alone(person: Callable[..., Any]):
     page = person("viewer").get("/search", q="event.outcome:failure").text
     assert page.count('<span class="tag bad">failure</span>') == 15
+
+
+def test_a_value_of_a_row_or_a_facet_can_be_left_out(person: Callable[..., Any]):
+    me = person("viewer")
+    page = me.get("/search", q="url.path:*").text
+    for label, left in (
+        ("Not user.id u1", 20),
+        ("Not event.outcome failure", 15),
+        ("Not http.response.status_code 500", 15),
+        ("Not client.ip 203.0.113.9", 0),
+        ("Not event.action http.request", 0),
+    ):
+        found = re.findall(f'href="([^"]*)" aria-label="{label}"', page)
+        assert len(found) > 1, label
+        assert len(set(found)) == 1, label
+        assert f"<h1>{left} events</h1>" in me.get(html.unescape(found[0])).text
+
+
+def test_what_is_at_fault_is_one_line_of_harmless_text_above_its_caret(person: Callable[..., Any]):
+    me = person("viewer")
+    for hostile in ("\u202euser.id:(a", "\nuser.id:(a"):
+        page = me.get("/search", q=hostile).text
+        plain = me.get("/search", q=hostile.replace(hostile[0], "x")).text
+        assert "\u202e" not in page
+        assert re.findall(r"<pre>.*\n( *)\^</pre>", page) == re.findall(r"<pre>.*\n( *)\^</pre>", plain)
+    page = me.get("/search", since="so\n\u202eon").text
+    assert re.search(r"<pre>so\\u000a\\u202eon\n\^</pre>", page)
+
+
+def test_a_time_that_cannot_be_read_is_said_to_be_in_its_field(person: Callable[..., Any]):
+    me = person("viewer")
+    assert "In From: " in me.get("/search", q="*", since="soon").text
+    assert "In Until: " in me.get("/search", q="*", since="1h", until="soon").text
+    assert "In From: " not in me.get("/search", q="((", since="1h").text
+
+
+def test_what_was_meant_is_a_click_away(person: Callable[..., Any]):
+    me = person("viewer")
+    target = links(me.get("/search", q="url.path:* and userid:u1").text)["user.id"]
+    assert asked(target) == {"q": "url.path:* and user.id:u1"}
+    assert "<h1>10 events</h1>" in me.get(target).text
+
+
+def test_an_export_is_of_the_times_on_the_screen(person: Callable[..., Any]):
+    me = person("analyst")
+    found = links(me.get("/search", q="url.path:*", since="30d").text)
+    for words in ("CSV", "JSONL"):
+        assert re.fullmatch(r"\d{4}-.*T.*Z", asked(found[words])["since"])
+        assert asked(found[words])["until"] == asked(found["Permalink"])["until"]
+
+
+def test_what_a_clock_ahead_of_ours_sent_is_exported_too(console: Any, person: Callable[..., Any]):
+    console.send({"@timestamp": "2099-01-01T00:00:00Z", "event.action": "early.bird"})
+    console.served.collector.settle()
+    me = person("analyst")
+    page = me.get("/search", q="event.action:early.bird").text
+    assert "early.bird" in me.get(links(page)["JSONL"]).text
+
+
+def test_yesterday_ends_today(person: Callable[..., Any]):
+    page = person("viewer").get("/search", q="url.path:*", since="yesterday", until="today").text
+    assert asked(links(page)["yesterday"]) == {"q": "url.path:*", "since": "yesterday", "until": "today"}
+    assert re.search(r'aria-current="true">yesterday<', page)
+
+
+def test_an_event_keeps_the_query_it_was_found_by(person: Callable[..., Any]):
+    me = person("viewer")
+    page = me.get("/search", q="http.request.id:request-7").text
+    (place,) = set(re.findall(r'class="when"><a href="(/events/[^"]*)"', page))
+    assert asked(html.unescape(place)) == {"q": "http.request.id:request-7"}
+    page = me.get(html.unescape(place)).text
+
+    def to(label: str) -> str:
+        (found,) = re.findall(f'href="([^"]*)" aria-label="{label}"', page)
+        return asked(html.unescape(found))["q"]
+
+    assert to("Only this user.id") == "user.id:u1"
+    assert to("And this user.id") == "http.request.id:request-7 and user.id:u1"
+    assert to("Not this user.id") == "http.request.id:request-7 and not user.id:u1"
+    assert to("Where user.id exists") == "http.request.id:request-7 and user.id:*"

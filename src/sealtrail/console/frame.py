@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 
 from sealtrail.accounts.roles import Right
 from sealtrail.console.assets import Assets
-from sealtrail.console.refine import differs, equals, exists, term
+from sealtrail.console.refine import differs, equals, exists, renamed, term
 from sealtrail.web.answers import Told
 from sealtrail.web.caller import NOBODY, Caller, Sessions
 from sealtrail.web.cells import act, safe
@@ -90,6 +90,7 @@ class Frame:
             equals=equals,
             differs=differs,
             exists=exists,
+            renamed=renamed,
             act=act,
         )
         self._environment.filters.update(safe=safe, number=number, moment=moment, lines=lines)

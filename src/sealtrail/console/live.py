@@ -11,10 +11,12 @@ from sealtrail.console.frame import Frame
 from sealtrail.errors import QueryError
 from sealtrail.web.answers import Told
 from sealtrail.web.caller import Caller
-from sealtrail.web.parameters import QUERY, text
+from sealtrail.web.parameters import Parameter, text
 from sealtrail.web.protocols import Asked, Finder
 from sealtrail.web.routes import Route
 from sealtrail.web.threads import Threads
+
+QUIET: Final = "not event.action:sealtrail.head"  # heads, one every few seconds, are no news
 
 FIRST: Final = 50  # events that are there before the first new one
 
@@ -28,7 +30,8 @@ class Live:
         self._threads = threads
 
     def routes(self) -> list[Route]:
-        return [Route("GET", "/live", "read", self.page, parameters=(QUERY,), reads=True)]
+        given = Parameter("q", "What to follow; without it all but the heads of trails.", QUIET)
+        return [Route("GET", "/live", "read", self.page, parameters=(given,), reads=True)]
 
     async def page(self, request: Request, caller: Caller) -> Response:
         """GET /live?q."""

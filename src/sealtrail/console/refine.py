@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS
 from sealtrail.store.query import All, And, Exists, Is, Node, Not, Or, Text, parse
@@ -54,6 +57,27 @@ def mistyped(query: str) -> dict[str, list[str]]:
     return found
 
 
+def renamed(query: str, field: str, other: str) -> str:
+    """`query` with `other` wherever it names `field`."""
+    return str(_renamed(parse(query, 0), field, other))
+
+
+def _renamed(node: Node, field: str, other: str) -> Node:
+    if isinstance(node, And | Or):
+        return type(node)(tuple(_renamed(one, field, other) for one in node.nodes))
+    if isinstance(node, Not):
+        return Not(_renamed(node.node, field, other))
+    if isinstance(node, All | Text) or node.field != field:
+        return node
+    return msgspec.structs.replace(node, field=other)
+
+
+# A page of rows refines one query a thousand times.
+@lru_cache(maxsize=16)
+def _parsed(query: str) -> Node:
+    return parse(query, 0)
+
+
 def _fields(node: Node) -> Iterator[str]:
     if isinstance(node, And | Or):
         for one in node.nodes:
@@ -66,7 +90,7 @@ def _fields(node: Node) -> Iterator[str]:
 
 def _with(query: str, node: Node) -> str:
     """Raises QueryError for a query that cannot be read."""
-    whole = parse(query, 0)
+    whole = _parsed(query)
     if isinstance(whole, All):
         return str(node)
     if isinstance(whole, And):

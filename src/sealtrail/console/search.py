@@ -18,6 +18,7 @@ from sealtrail.store.query import parse
 from sealtrail.store.query.times import duration, from_stamp, instant, micros, stamp
 from sealtrail.web.answers import Told
 from sealtrail.web.caller import Caller
+from sealtrail.web.cells import safe
 from sealtrail.web.parameters import QUERY, SINCE, UNTIL, Parameter, text
 from sealtrail.web.protocols import Asked, Facet, Finder, Listed
 from sealtrail.web.routes import Route
@@ -63,7 +64,14 @@ class Search:
     async def page(self, request: Request, caller: Caller) -> Response:
         """GET /search?q&since&until&cursor. A query that cannot be read is shown with the place at fault."""
         asked = Asked(text(request, "q") or "*", text(request, "since"), text(request, "until"))
-        values: dict[str, Any] = {"asked": asked, "sinces": SINCES, "found": None, "told": None, "caret": ""}
+        values: dict[str, Any] = {
+            "asked": asked,
+            "sinces": SINCES,
+            "found": None,
+            "told": None,
+            "caret": "",
+            "fault": "",
+        }
         status = 200
         try:
             values["found"] = await self._threads.run(lambda: self._look(asked, text(request, "cursor")))
@@ -71,7 +79,9 @@ class Search:
             told = Told.of(error)
             status, values["told"] = told.status, told
             if error.query:
-                values["caret"] = f"{error.query}\n{' ' * error.column}^"
+                # Escapes are wider than what they stand for: the caret stands below what is shown.
+                values["caret"] = f"{safe(error.query)}\n{' ' * len(safe(error.query[: error.column]))}^"
+                values["fault"] = _fault(asked)
         return self._frame.show(request, caller, "search.html", status=status, **values)
 
     def _look(self, asked: Asked, cursor: str) -> Looked:
@@ -93,9 +103,18 @@ class Search:
             shorter=shorter,
             shorter_count=find.count(Asked(shorter, asked.since, asked.until)) if shorter else 0,
             mistyped={} if count else mistyped(query),
-            absolute={"q": query, **_absolute(asked, now)},
+            absolute={"q": query, **self._absolute(asked, now)},
             milliseconds=round((time.monotonic() - started) * 1000),
         )
+
+    def _absolute(self, asked: Asked, now: int) -> dict[str, str]:
+        """The times as they are now. An application's clock may be ahead: what it sent is not left out."""
+        since = stamp(instant(asked.since, now)) if asked.since else ""
+        if asked.until:
+            return {"since": since, "until": stamp(instant(asked.until, now))}
+        ahead = self._finder.page(Asked(asked.query, stamp(now)), 1).events
+        newest = from_stamp(str(ahead[0].get("@timestamp", ""))) if ahead else None
+        return {"since": since, "until": stamp(now if newest is None else max(now, newest + 1))}
 
 
 def _chart(asked: Asked, every: str, periods: list[tuple[str, int]], now: int) -> Chart | None:
@@ -107,6 +126,11 @@ def _chart(asked: Asked, every: str, periods: list[tuple[str, int]], now: int) -
     return histogram(starts, duration(every), first, last)
 
 
-def _absolute(asked: Asked, now: int) -> dict[str, str]:
-    since = stamp(instant(asked.since, now)) if asked.since else ""
-    return {"since": since, "until": stamp(instant(asked.until, now) if asked.until else now)}
+def _fault(asked: Asked) -> str:
+    """Which of the two times cannot be read; empty where the query is at fault."""
+    for title, given in (("From", asked.since), ("Until", asked.until)):
+        try:
+            instant(given or "now", 0)
+        except QueryError:
+            return title
+    return ""

@@ -85,6 +85,8 @@ class LiveTail extends HTMLElement {
     time.dateTime = event["@timestamp"];
     time.textContent = visible(event["@timestamp"], 40).replace("T", " ").slice(0, 23);
     link.href = `/events/${encodeURIComponent(event["sealtrail.trail"])}/${Number(event["sealtrail.index"])}`;
+    const query = this.dataset.query;
+    if (query && query !== "*") link.href += "?" + new URLSearchParams({ q: query });
     link.append(time);
     const level = event["sealtrail.alert.level"];
     const outcome = document.createElement("span");
