@@ -55,7 +55,6 @@ def test_a_quiet_page_has_no_fault_and_what_was_excused_has_to_come(
     waiting.excuse("status of 401")
     assert waiting.end() == ["did not come: status of 401"]
     told = unwatched(console)
-    told.excuse("status of 404")
     told.go("/nothing-there", 404)
     assert told.end() == []
 
