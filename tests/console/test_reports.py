@@ -55,7 +55,7 @@ def test_a_report_is_made_read_and_taken_away_as_the_same_bytes(console, person)
     assert re.fullmatch(r"/reports/pci-dss-4\.0\.1_\d{8}-\d{8}_[0-9a-f]{16}", path)
     assert "10.2.1.4" in page.text
     event = acts(console, "sealtrail.report")[-1]
-    assert event["user.id"] == "root"
+    assert event["user.id"] == "link:root"
     packed = auditor.get(f"{path}/zip")
     assert packed.headers["content-type"] == "application/zip"
     archive = zipfile.ZipFile(io.BytesIO(packed.content))

@@ -85,7 +85,7 @@ def test_older_pages_hold_every_event_once(console: Any, person: Callable[..., A
     me, target, seen = person("viewer"), "/search?q=url.path:*", []
     while target:
         page = me.get(target).text
-        seen += re.findall(r"/things/(\d+) ", page)
+        seen += re.findall(r"/things/(\d+)</td>", page)
         target = links(page).get("Older", "")
     assert sorted(seen, key=int) == [str(n) for n in range(30)]
 
