@@ -22,7 +22,7 @@ def test_a_day_is_signed_for_in_the_readers_name_and_then_stands_there(console, 
     assert "&lt;img src=x onerror=alert(1)&gt;" in page.text
     told = [read(entry) for entry in console.served.collector.ledger.read("audit", 0, 2000)]
     (event,) = [one for one in told if one["event.action"] == "sealtrail.review"]
-    assert (event["user.id"], event["sealtrail.review.day"]) == ("root", str(TODAY))
+    assert (event["user.id"], event["sealtrail.review.day"]) == ("link:root", str(TODAY))
 
 
 @pytest.mark.parametrize("role", ["viewer", "analyst"])

@@ -80,7 +80,11 @@ def test_the_suite_in_a_browser_fails_where_there_is_none(checkout, tmp_path, na
     (checkout / "tools" / "setup.sh").write_text("")
     environment = {name: value for name, value in os.environ.items() if name != "SEALTRAIL_CHROMIUM"}
     ran = subprocess.run(
-        ["make", "test-console"], cwd=checkout, env={**environment, **named}, capture_output=True, text=True
+        ["make", "--no-print-directory", "test-console"],
+        cwd=checkout,
+        env={**environment, **named},
+        capture_output=True,
+        text=True,
     )
     assert ran.stdout == f"{given} -m pytest -q tests/console/browser\n"
 

@@ -145,8 +145,10 @@ def test_tail_follows_every_event_once_through_kills_restarts_and_sealed_volumes
         assert post(url, key, lines)["rejected"] == []
 
     send(0, 5)
+    tail = [sys.executable, "-m", "sealtrail", "tail", "-f", "--data", "data", "-o", "jsonl", "event.id:n-*"]
     following = subprocess.Popen(
-        [sys.executable, "-m", "sealtrail", "tail", "-f", "--data", "data", "-o", "jsonl", "event.id:n-*"],
+        # A suite that was started in the background ignores SIGINT, and so would what it starts.
+        ["env", "--default-signal=INT", *tail],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

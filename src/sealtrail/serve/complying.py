@@ -18,6 +18,7 @@ from sealtrail.serve.writing import Collector
 from sealtrail.web.protocols import Day, FrameworkTold, Retained, Signed
 
 # Of every file in an archive: the same report gives the same bytes.
+SEEN_SECONDS: Final = 5.0  # for what was signed to be in the index as well
 _NO_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -57,6 +58,8 @@ class Compliance:
     def sign(self, day: str, note: str, *, by: str) -> Signed:
         event = reviewing.review(self._collector.reading, day, note, by, datetime.now(UTC))
         address = placed(self._collector.pipeline.record(event).result())
+        # It is durable. Who signed looks at the calendar next, and should find it there.
+        self._collector.settle(SEEN_SECONDS)
         return Signed(str(event["sealtrail.review.day"]), event, address)
 
     def retention(self) -> Sequence[Retained]:
