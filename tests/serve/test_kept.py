@@ -70,14 +70,14 @@ def test_the_archive_is_the_same_bytes_each_time(shelf):
 def test_one_report_is_made_at_a_time(shelf, monkeypatch):
     monkeypatch.setattr(room, "PATIENCE_SECONDS", 0.01)
     entered, release = threading.Event(), threading.Event()
-    real = room.make
+    real = room.made_now
 
     def slow(*arguments, **options):
         entered.set()
         release.wait(20)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(room, "make", slow)
+    monkeypatch.setattr(room, "made_now", slow)
     first = threading.Thread(target=make, args=(shelf,))
     first.start()
     assert entered.wait(20)

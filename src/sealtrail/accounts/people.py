@@ -85,7 +85,7 @@ class People:
 
     def known(self, name: str) -> Person:
         """The person of a name. Raises NotFoundError."""
-        return _known({name: person} if (person := self.get(name)) else {}, name)
+        return _known(self.get(name), name)
 
     def list(self) -> tuple[Person, ...]:
         """Everybody, the oldest account first."""
@@ -102,7 +102,7 @@ class People:
     def remove(self, name: str) -> Person:
         """Let somebody in no more; who is signed in is signed out. Their acts stay in the record."""
         with self._register.changing() as people:
-            person = _known(people, name)
+            person = _known(people.get(name), name)
             self._record(Change("user_deleted", name, role_before=person.role))
             return people.pop(name)
 
@@ -114,21 +114,21 @@ class People:
 
     def _change(self, action: str, name: str, **new: str) -> Person:
         with self._register.changing() as people:
-            before = _known(people, name)
+            before = _known(people.get(name), name)
             person = msgspec.structs.replace(before, **new, version=_version())
             self._record(Change(action, name, before.role, person.role))
             people[name] = person
         return person
 
 
-def _known(people: dict[str, Person], name: str) -> Person:
-    if name not in people:
+def _known(person: Person | None, name: str) -> Person:
+    if person is None:
         raise NotFoundError(
             "not-found.person",
             f"there is no person {name[:80]!r}",
             hint="`sealtrail person list` shows them.",
         )
-    return people[name]
+    return person
 
 
 def _role(role: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from sealtrail.store.query.times import stamp
+from sealtrail.store.query.times import duration, from_stamp, stamp
 
 WIDTH: Final = 1000  # of the drawing's own coordinates; the page scales it
 HEIGHT: Final = 120
@@ -39,6 +39,18 @@ class Chart(msgspec.Struct, frozen=True):
     top: int
     width: int = WIDTH
     height: int = HEIGHT
+
+
+def drawn(
+    every: str, periods: Sequence[tuple[str, int]], first: int | None = None, last: int | None = None
+) -> Chart | None:
+    """The chart of what a Finder counted. Without `first` or `last` it begins or ends with the periods."""
+    starts = [(start, count) for text, count in periods if (start := from_stamp(text)) is not None]
+    if not starts:
+        return None
+    begin = starts[0][0] if first is None else first
+    end = starts[-1][0] if last is None else last
+    return histogram(starts, duration(every), begin, end)
 
 
 def histogram(periods: Sequence[tuple[int, int]], every: int, first: int, last: int) -> Chart | None:

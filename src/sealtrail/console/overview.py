@@ -9,9 +9,9 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sealtrail.console.charts import Chart, histogram
+from sealtrail.console.charts import drawn
 from sealtrail.console.frame import Frame
-from sealtrail.store.query.times import duration, from_stamp, micros
+from sealtrail.store.query.times import duration, micros
 from sealtrail.web.caller import Caller
 from sealtrail.web.parameters import Parameter, text
 from sealtrail.web.protocols import Asked, Blocker, Finder, Triage
@@ -20,7 +20,7 @@ from sealtrail.web.threads import Threads
 
 SPANS: Final = ("15m", "1h", "6h", "24h", "7d", "30d")
 TOP: Final = 8  # values of a list that is looked at, not read
-NEWEST: Final = 6  # events of what happened last
+NEWEST: Final = 6  # alerts that are shown here; their own screen has all
 
 FAILED: Final = "event.action:authn_login_fail"
 # What the recorder says of itself is no news of the application.
@@ -59,25 +59,19 @@ class Overview:
     def _values(self, span: str) -> dict[str, Any]:
         find, asked = self._finder, Asked(SENT, span)
         every, periods = find.periods(asked)
+        events, now = find.count(asked), micros(datetime.now(UTC))
         return {
-            "chart": _chart(every, periods, span),
+            "chart": drawn(every, periods, now - duration(span), now),
             "every": every,
-            "events": find.count(asked),
-            "ever": find.count(Asked(SENT)),
+            "events": events,
+            "ever": events or find.count(Asked(SENT)),
             "failed": find.count(Asked(FAILED, span)),
             "refused": find.count(Asked(f"{SENT} and http.response.status_code>=500", span)),
             "actions": find.count_by(asked, "event.action", TOP),
             "clients": find.count_by(asked, "client.ip", TOP),
             "failing": find.count_by(Asked(FAILED, span), "client.ip", TOP),
-            "newest": find.page(asked, NEWEST).events,
             "alerts": self._triage.newest("active", limit=NEWEST),
             "counts": self._triage.counts(),
             "blocks": self._blocker.blocks(),
             "health": self._health(),
         }
-
-
-def _chart(every: str, periods: list[tuple[str, int]], span: str) -> Chart | None:
-    starts = [(start, count) for text, count in periods if (start := from_stamp(text)) is not None]
-    now = micros(datetime.now(UTC))
-    return histogram(starts, duration(every), now - duration(span), now)

@@ -144,17 +144,21 @@ class Reports:
     async def _page(
         self, request: Request, caller: Caller, form: Mapping[str, str], told: Told | None
     ) -> Response:
-        kept = await self._threads.run(self._shelf.reports)
-        trails = await self._threads.run(self._complying.retention)
+        def found() -> dict[str, Any]:
+            return {
+                "frameworks": self._shelf.frameworks(),
+                "kept": self._shelf.reports(),
+                "trails": self._complying.retention(),
+            }
+
+        values = await self._threads.run(found)
         return self._frame.show(
             request,
             caller,
             "reports.html",
             status=told.status if told is not None else 200,
-            frameworks=self._shelf.frameworks(),
-            kept=kept,
-            trails=trails,
             form=form,
             told=told,
             signs=SIGNS,
+            **values,
         )

@@ -10,12 +10,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sealtrail.console.charts import Chart, histogram
+from sealtrail.console.charts import Chart, drawn
 from sealtrail.console.frame import Frame
 from sealtrail.console.refine import mistyped, without_last
 from sealtrail.errors import QueryError
 from sealtrail.store.query import parse
-from sealtrail.store.query.times import duration, from_stamp, instant, micros, stamp
+from sealtrail.store.query.times import from_stamp, instant, micros, stamp
 from sealtrail.web.answers import Told
 from sealtrail.web.caller import Caller
 from sealtrail.web.cells import safe
@@ -118,12 +118,9 @@ class Search:
 
 
 def _chart(asked: Asked, every: str, periods: list[tuple[str, int]], now: int) -> Chart | None:
-    starts = [(start, count) for text, count in periods if (start := from_stamp(text)) is not None]
-    if not starts:
-        return None
-    first = instant(asked.since, now) if asked.since else starts[0][0]
-    last = instant(asked.until, now) if asked.until else now if asked.since else starts[-1][0]
-    return histogram(starts, duration(every), first, last)
+    first = instant(asked.since, now) if asked.since else None
+    last = instant(asked.until, now) if asked.until else now if asked.since else None
+    return drawn(every, periods, first, last)
 
 
 def _fault(asked: Asked) -> str:

@@ -14,7 +14,7 @@ from sealtrail.console.frame import HEADERS, Frame
 from sealtrail.errors import AccessError, BusyError
 from sealtrail.web import cookie
 from sealtrail.web.answers import Told
-from sealtrail.web.caller import NOBODY, Caller, require_same_origin
+from sealtrail.web.caller import NOBODY, Caller, client_of, require_same_origin
 from sealtrail.web.routes import Route
 from sealtrail.web.threads import Threads
 
@@ -57,7 +57,7 @@ class Signing:
         require_same_origin(request)
         form = await read_form(request)
         link, back = form.get("link", ""), form.get("next", "")
-        client = request.client.host if request.client is not None else ""
+        client = client_of(request)
         try:
             if link:
                 token, _ = await self._threads.run(lambda: self._desk.use_link(link, client))
@@ -80,7 +80,7 @@ class Signing:
     async def leave(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - the shape of a handler
         """POST /sign-out."""
         token = cookie.token_of(request)
-        client = request.client.host if request.client is not None else ""
+        client = client_of(request)
         await self._threads.run(lambda: self._desk.sign_out(token, client))
         answer = self._frame.show(
             request,

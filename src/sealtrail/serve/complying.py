@@ -17,8 +17,9 @@ from sealtrail.serve.recording import placed
 from sealtrail.serve.writing import Collector
 from sealtrail.web.protocols import Day, FrameworkTold, Retained, Signed
 
-# Of every file in an archive: the same report gives the same bytes.
 SEEN_SECONDS: Final = 5.0  # for what was signed to be in the index as well
+
+# Of every file in an archive: the same report gives the same bytes.
 _NO_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -36,18 +37,8 @@ class Compliance:
             raise UsageError(
                 "usage.argument", "a report is about a window", hint="Say from which day to which: from, to."
             )
-        collector = self._collector
-        collector.settle()
-        reporting.wait_signed(collector.ledger)
-        made = reporting.make(
-            collector.folder,
-            collector.reading,
-            reporting.Wanted(framework, since, until, entity),
-            now=datetime.now(UTC),
-            seen=collector.guard.engine.position() if collector.guard is not None else None,
-            workers=1,  # beside everything else that runs here, and it is nobody's hurry
-        )
-        collector.pipeline.record(reporting.event(made, by)).result()
+        made = made_now(self._collector, reporting.Wanted(framework, since, until, entity))
+        self._collector.pipeline.record(reporting.event(made, by)).result()
         return archive(made.files) if form == "zip" else made.files[f"report.{form}"]
 
     def days(self, since: str, until: str) -> Sequence[Day]:
@@ -65,6 +56,20 @@ class Compliance:
     def retention(self) -> Sequence[Retained]:
         found = self._collector.housekeeping.plan(datetime.now(UTC))
         return [msgspec.convert(one, Retained, from_attributes=True) for one in found]
+
+
+def made_now(collector: Collector, wanted: reporting.Wanted) -> reporting.Made:
+    """A report of what is recorded at this moment, when that is signed. Raises what `reporting.make` does."""
+    collector.settle()
+    reporting.wait_signed(collector.ledger)
+    return reporting.make(
+        collector.folder,
+        collector.reading,
+        wanted,
+        now=datetime.now(UTC),
+        seen=collector.guard.engine.position() if collector.guard is not None else None,
+        workers=1,  # this process has threads and other work: no more processes are made of it
+    )
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:

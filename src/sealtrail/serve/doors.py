@@ -38,7 +38,7 @@ from sealtrail.serve.metrics import Scrape
 from sealtrail.serve.writing import Collector
 from sealtrail.web.alerts import Alerts
 from sealtrail.web.blocks import Blocking
-from sealtrail.web.caller import Caller, Doorkeeper
+from sealtrail.web.caller import Caller, Doorkeeper, client_of
 from sealtrail.web.compliance import Compliance
 from sealtrail.web.cookie import sessions
 from sealtrail.web.counting import Counting, Counts
@@ -73,37 +73,29 @@ class Doors:
 
     def routes(self) -> list[Route]:
         """The tables of all doors, one after another."""
-        collector, threads = self._collector, Threads()
-        evidence = Vouching(collector.folder, collector.reading)
+        collector, threads, frame = self._collector, Threads(), self._frame
+        finder, triage = Finding(collector.reading), Triaging(collector.guard)
+        evidence, blocker = Vouching(collector.folder, collector.reading), Responding(collector.guard)
+        complying = Complying(collector)
         routes = [
             *Door(collector.pipeline, collector.rejects, collector.settings.intake).routes(),
-            *Looking(Finding(collector.reading), threads).routes(),
+            *Looking(finder, threads).routes(),
             *Selecting(Running(collector.reading, self._stopping), threads, self._noted).routes(),
             *Proving(evidence, threads).routes(),
             *Exporting(evidence, self._exported).routes(),
-            *Blocking(Responding(collector.guard), self._stopping).routes(),
-            *Alerts(Triaging(collector.guard), threads).routes(),
-            *Compliance(Complying(collector), threads).routes(),
+            *Blocking(blocker, self._stopping).routes(),
+            *Alerts(triage, threads).routes(),
+            *Compliance(complying, threads).routes(),
             *Tailing(collector.tails.open, threads, self._stopping).routes(),
             *Tiling(evidence, threads).routes(),
             *health_routes(collector.health),
             *metrics_routes(Scrape(collector, self._requests)),
-        ]
-        routes += self._console(threads)
-        return [*routes, *openapi_routes(routes, version("sealtrail"))]
-
-    def _console(self, threads: Threads) -> list[Route]:
-        """The pages for people."""
-        collector, frame = self._collector, self._frame
-        finder, triage = Finding(collector.reading), Triaging(collector.guard)
-        evidence = Vouching(collector.folder, collector.reading)
-        blocker = Responding(collector.guard)
-        return [
+            # The pages for people.
             *home_routes(version("sealtrail")),
             *self._assets.routes(),
             *Signing(frame, collector.signing_in).routes(),
-            *Reports(frame, KeptReports(collector), Complying(collector), threads).routes(),
-            *Reviews(frame, Complying(collector), threads).routes(),
+            *Reports(frame, KeptReports(collector), complying, threads).routes(),
+            *Reviews(frame, complying, threads).routes(),
             *AlertPages(frame, triage, blocker, threads).routes(),
             *BlockPages(frame, blocker, threads).routes(),
             *Overview(frame, finder, triage, blocker, collector.health, threads).routes(),
@@ -114,6 +106,7 @@ class Doors:
             *People(frame, Admitting(collector), threads).routes(),
             *Integrity(frame, finder, evidence, collector.checking, collector.health, threads).routes(),
         ]
+        return [*routes, *openapi_routes(routes, version("sealtrail"))]
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -127,7 +120,7 @@ class Doors:
         """Record a reading before its answer goes out."""
         given = {**request.path_params, **getattr(request.state, "given", {})}
         asked = reads.asked({name: value for name, value in given.items() if name not in _SHOWN})
-        reading = reads.Reading(caller.signature, caller.role, route.path, _client(request), asked)
+        reading = reads.Reading(caller.signature, caller.role, route.path, client_of(request), asked)
         future = self._collector.reads.note(reading)
         if future is not None:
             await asyncio.wrap_future(future)
@@ -143,13 +136,9 @@ class Doors:
             "user.roles": [caller.role],
             "sealtrail.details": words if count is None else {**words, "count": count},
         }
-        client = _client(request)
+        client = client_of(request)
         if client:
             event["client.ip"] = client
         future = self._collector.pipeline.record(event)
         if count is None:
             future.result()
-
-
-def _client(request: Request) -> str:
-    return request.client.host if request.client is not None else ""

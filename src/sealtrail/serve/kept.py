@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +18,8 @@ from sealtrail.comply.framework import Framework
 from sealtrail.comply.library import find, names
 from sealtrail.console.reports import Kept
 from sealtrail.errors import BusyError, NotFoundError
-from sealtrail.serve.complying import archive
-from sealtrail.serve.reporting import MANIFEST, Made, Wanted, event, make, wait_signed, write
+from sealtrail.serve.complying import archive, made_now
+from sealtrail.serve.reporting import MANIFEST, Made, Wanted, event, write
 from sealtrail.serve.writing import Collector
 from sealtrail.store.query.times import from_stamp, stamp
 
@@ -48,21 +47,11 @@ class KeptReports:
                 "busy.queue", "another report is being made", retry_after=30, hint="Try again in a while."
             )
         try:
-            collector = self._collector
-            collector.settle()
-            wait_signed(collector.ledger)
-            made = make(
-                collector.folder,
-                collector.reading,
-                Wanted(framework, since, until, entity),
-                now=datetime.now(UTC),
-                seen=collector.guard.engine.position() if collector.guard is not None else None,
-                workers=1,  # this process has threads: another must not be made of it
-            )
+            made = made_now(self._collector, Wanted(framework, since, until, entity))
             name = _name(made)
             if not (self._place / name / MANIFEST).exists():
                 # Recorded first: nobody may have a report that the audit trail does not know.
-                collector.pipeline.record(event(made, by)).result()
+                self._collector.pipeline.record(event(made, by)).result()
                 write(made, self._place / name)
             return name
         finally:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from sealtrail.accounts.keys import NEW, REVOKE
 from sealtrail.accounts.people import People
 from sealtrail.accounts.register import Change
-from sealtrail.collect.inbox import Act, ask
 from sealtrail.errors import UsageError
 from sealtrail.event import Fields
 from sealtrail.serve.acting import operator
 from sealtrail.serve.folder import Folder
+from sealtrail.serve.operating import operate
 from sealtrail.serve.recording import record
 
 
@@ -50,7 +51,9 @@ def recorder(say: Callable[[Fields], object], by: str, kind: str = "person") -> 
     return recorded
 
 
-_TYPES = {
+_WITHOUT: Final = "links and sessions are good for a running one only"
+
+_TYPES: Final = {
     "user_created": "creation",
     "user_deleted": "deletion",
     "privilege_permissions_changed": "change",
@@ -73,7 +76,7 @@ def link(data: Path, name: str, role: str = "") -> str:
         )
     by = operator()
     act = {"act": "link", "name": name or by, "role": "" if name else role or "admin", "by": by}
-    return str(_running(data, act)["link"])
+    return str(operate(data, act, without=_WITHOUT)["link"])
 
 
 def sign_out(data: Path, name: str = "") -> int:
@@ -81,16 +84,5 @@ def sign_out(data: Path, name: str = "") -> int:
 
     Raises UsageError where no server runs, NotFoundError where nobody has the name.
     """
-    return int(_running(data, {"act": "sign-out", "name": name, "by": operator()})["ended"])
-
-
-def _running(data: Path, act: Act) -> Act:
-    folder = Folder(data)
-    folder.check()
-    if folder.writer() is None:
-        raise UsageError(
-            "usage.path",
-            f"no server has {data} open, and links and sessions are good for a running one only",
-            hint="Start it with `sealtrail serve`.",
-        )
-    return ask(folder.inbox, act)
+    act = {"act": "sign-out", "name": name, "by": operator()}
+    return int(operate(data, act, without=_WITHOUT)["ended"])

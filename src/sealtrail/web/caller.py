@@ -89,6 +89,11 @@ class Doorkeeper:
         return person
 
 
+def client_of(request: Request) -> str:
+    """The address a request came from, behind trusted proxies the one they name; empty where none is."""
+    return request.client.host if request.client is not None else ""
+
+
 def require_same_origin(request: Request) -> None:
     """Raise AccessError unless the browser says that one of our own pages sent this.
 
