@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -274,12 +276,14 @@ class Server:
         *,
         workers: int = 1,
         app: str = "",
+        source: str = "",
         added: str = "",
         arguments: tuple[str, ...] = (),
     ) -> None:
-        """`added` is put behind the application's source, `arguments` behind the server's."""
-        source, name, command = STACKS[stack]
-        source += added
+        """`source` stands in place of the stack's, `added` behind it, `arguments` behind the server's."""
+        ours, name, command = STACKS[stack]
+        source = (source or ours) + added
+        self.folder = folder
         self.stack = stack
         self.is_asgi = "uvicorn" in stack
         self.spool = folder / "spool"
@@ -340,6 +344,18 @@ class Server:
             except http.client.IncompleteRead as cut:
                 data = cut.partial
             return answer.status, answer.headers, data
+        finally:
+            connection.close()
+
+    @contextmanager
+    def opened(self, target: str, **headers: str) -> Iterator[http.client.HTTPResponse]:
+        """An answer whose body is to be read yet."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request("GET", target, headers={k.replace("_", "-"): v for k, v in headers.items()})
+            answer = connection.getresponse()
+            self.asked += 1
+            yield answer
         finally:
             connection.close()
 
