@@ -14,12 +14,12 @@ from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
+import django
 import pytest
 from django.conf import settings
 from django.http import FileResponse, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import include, path, re_path
 
-import django
 import sealtrail
 from sealtrail.capture import context, recorder
 

@@ -1,4 +1,4 @@
-"""The door for Flask: `Sealtrail(app, service="shop")`, or `.init_app(app)` in an application factory."""
+"""The extension that records every request of a Flask application."""
 
 from __future__ import annotations
 

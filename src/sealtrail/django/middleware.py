@@ -1,33 +1,23 @@
-"""The door for Django: `MIDDLEWARE = ["sealtrail.django.SealtrailMiddleware", ...]`, first of all.
-
-`SEALTRAIL = {"service": "shop"}` in the project's settings takes the names that the other doors take. It
-works in a synchronous and in an asynchronous stack, under WSGI and ASGI, and never makes one of the other.
-"""
+"""Records every request that reaches Django's middleware, whatever stack it stands in."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from time import perf_counter_ns
 from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, get_user_model
-from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
-from django.core.signals import got_request_exception
 from django.http import HttpResponse
-from django.utils.functional import LazyObject, empty
 
-from sealtrail.capture import acts, context
 from sealtrail.capture.asgi import SCOPE_KEY
 from sealtrail.capture.context import NOBODY, Actor, described
-from sealtrail.capture.exchange import Exchange, class_name
+from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import as_octets, of_environ, of_scope
-from sealtrail.capture.recorder import Recorder, configured, default
+from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.wsgi import ENVIRON_KEY
+from sealtrail.django.signin import LISTENERS, looked_up, name_of, roles_of
 from sealtrail.errors import UsageError
 
 _NAMES: Final = frozenset({"service", "version", "environment", "spool", "trusted_proxies"})
@@ -48,7 +38,7 @@ class SealtrailMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
-        for signal, listener in _LISTENERS:
+        for signal, listener in LISTENERS:
             signal.connect(listener, dispatch_uid=f"sealtrail.{listener.__name__}")
 
     def __call__(self, request: Any) -> Any:
@@ -165,11 +155,11 @@ class DjangoExchange(Exchange):
     def recognised(self) -> Actor:
         """Who is signed in, if the application has looked: asking may be a query that it did not make."""
         known = vars(self._request)
-        users = (_looked_up(known.get(name)) for name in ("user", "_cached_user", "_acached_user"))
+        users = (looked_up(known.get(name)) for name in ("user", "_cached_user", "_acached_user"))
         user = next((user for user in users if user is not None), None)
         if user is None or user.is_authenticated is not True:
             return NOBODY
-        return described(self.marks, user.pk, user_name=_name(user), roles=_roles(user), tenant="")
+        return described(self.marks, user.pk, user_name=name_of(user), roles=roles_of(user), tenant="")
 
 
 def _configured() -> Recorder:
@@ -182,82 +172,3 @@ def _configured() -> Recorder:
             hint=f"It takes {', '.join(sorted(_NAMES))}.",
         )
     return configured(**given)
-
-
-def _looked_up(user: Any) -> Any:
-    """The user behind a lazy one; None where nobody has asked for it yet."""
-    if isinstance(user, LazyObject):
-        user = vars(user).get("_wrapped", empty)
-    return None if user is empty else user
-
-
-def _name(user: Any) -> str:
-    """The user's name without a query: a deferred field is left alone."""
-    return str(vars(user).get(getattr(user, "USERNAME_FIELD", ""), ""))
-
-
-def _roles(user: Any) -> tuple[str, ...]:
-    known = vars(user)
-    return tuple(name for name in ("superuser", "staff") if known.get(f"is_{name}") is True)
-
-
-def _session(request: Any) -> str:
-    return str(getattr(getattr(request, "session", None), "session_key", None) or "")
-
-
-def _quiet(listener: Callable[..., None]) -> Callable[..., None]:
-    """A listener whose faults stay ours: Django's signals hand them on to whoever signs in."""
-
-    @wraps(listener)
-    def quiet(**given: Any) -> None:
-        try:
-            listener(**given)
-        except Exception:
-            default().failed()
-
-    return quiet
-
-
-@_quiet
-def _note_error(**_: Any) -> None:
-    """An exception that Django turns into a 500 is still what ended the request."""
-    call = context.current.get()
-    error = sys.exc_info()[1]
-    if call is not None and error is not None:
-        call.error_type = class_name(error)
-
-
-@_quiet
-def _logged_in(request: Any, user: Any, **_: Any) -> None:
-    user = _looked_up(user)
-    backend = str(getattr(user, "backend", None) or request.session.get(BACKEND_SESSION_KEY, ""))
-    acts.login_succeeded(
-        user.pk,
-        name=_name(user),
-        method="password" if backend.endswith(".ModelBackend") else "",
-        provider=backend,
-        roles=_roles(user),
-        session=_session(request),
-    )
-
-
-@_quiet
-def _login_failed(credentials: Mapping[str, Any], **_: Any) -> None:
-    # What else is among them was made unreadable by Django, or may be a secret under a name of its own.
-    names = (credentials.get(name) for name in ("username", get_user_model().USERNAME_FIELD))
-    acts.login_failed(next(filter(None, names), ""))
-
-
-@_quiet
-def _logged_out(request: Any, user: Any, **_: Any) -> None:
-    user = _looked_up(user)
-    if user is not None:
-        acts.logged_out(user.pk, name=_name(user), session=_session(request))
-
-
-_LISTENERS: Final = (
-    (got_request_exception, _note_error),
-    (user_logged_in, _logged_in),
-    (user_login_failed, _login_failed),
-    (user_logged_out, _logged_out),
-)

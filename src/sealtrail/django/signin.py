@@ -1,0 +1,96 @@
+"""Sign-ins as Django's signals tell of them, and who is signed in, without a query of our own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Final
+
+from django.contrib.auth import BACKEND_SESSION_KEY, get_user_model
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.signals import got_request_exception
+from django.utils.functional import LazyObject, empty
+
+from sealtrail.capture import acts, context
+from sealtrail.capture.exchange import class_name
+from sealtrail.capture.recorder import default
+
+
+def looked_up(user: Any) -> Any:
+    """The user behind a lazy one; None where nobody has asked for it yet."""
+    if isinstance(user, LazyObject):
+        user = vars(user).get("_wrapped", empty)
+    return None if user is empty else user
+
+
+def name_of(user: Any) -> str:
+    """The user's name without a query: a deferred field is left alone."""
+    return str(vars(user).get(getattr(user, "USERNAME_FIELD", ""), ""))
+
+
+def roles_of(user: Any) -> tuple[str, ...]:
+    known = vars(user)
+    return tuple(name for name in ("superuser", "staff") if known.get(f"is_{name}") is True)
+
+
+def _session(request: Any) -> str:
+    return str(getattr(getattr(request, "session", None), "session_key", None) or "")
+
+
+def _quiet(listener: Callable[..., None]) -> Callable[..., None]:
+    """A listener whose faults stay ours: Django's signals hand them on to whoever signs in."""
+
+    @wraps(listener)
+    def quiet(**given: Any) -> None:
+        try:
+            listener(**given)
+        except Exception:
+            default().failed()
+
+    return quiet
+
+
+@_quiet
+def _note_error(**_: Any) -> None:
+    """An exception that Django turns into a 500 is still what ended the request."""
+    call = context.current.get()
+    error = sys.exc_info()[1]
+    if call is not None and error is not None:
+        call.error_type = class_name(error)
+
+
+@_quiet
+def _logged_in(request: Any, user: Any, **_: Any) -> None:
+    user = looked_up(user)
+    backend = str(getattr(user, "backend", None) or request.session.get(BACKEND_SESSION_KEY, ""))
+    acts.login_succeeded(
+        user.pk,
+        name=name_of(user),
+        method="password" if backend.endswith(".ModelBackend") else "",
+        provider=backend,
+        roles=roles_of(user),
+        session=_session(request),
+    )
+
+
+@_quiet
+def _login_failed(credentials: Mapping[str, Any], **_: Any) -> None:
+    # What else is among them was made unreadable by Django, or may be a secret under a name of its own.
+    names = (credentials.get(name) for name in ("username", get_user_model().USERNAME_FIELD))
+    acts.login_failed(next(filter(None, names), ""))
+
+
+@_quiet
+def _logged_out(request: Any, user: Any, **_: Any) -> None:
+    user = looked_up(user)
+    if user is not None:
+        acts.logged_out(user.pk, name=name_of(user), session=_session(request))
+
+
+LISTENERS: Final = (
+    (got_request_exception, _note_error),
+    (user_logged_in, _logged_in),
+    (user_login_failed, _login_failed),
+    (user_logged_out, _logged_out),
+)
