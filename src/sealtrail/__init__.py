@@ -5,6 +5,7 @@ This is the public API of the application's side. It imports nothing but msgspec
 
 from sealtrail.capture.acts import audit, logged_out, login_failed, login_succeeded
 from sealtrail.capture.auditing import audited, auditing
+from sealtrail.capture.carry import carried
 from sealtrail.capture.context import actor, request_id, touched
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "audit",
     "audited",
     "auditing",
+    "carried",
     "logged_out",
     "login_failed",
     "login_succeeded",

@@ -33,9 +33,9 @@ def made(spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     """The recorder that serves acts outside of requests, of this test's own; it trusts 10.0.0.0/8."""
     monkeypatch.setattr(recorder, "_default", None)
     made = recorder.configured("shop", spool=spool, trusted_proxies=("10.0.0.0/8",))
-    call, acting = context.current.set(None), context._acting.set(None)
+    call, acting = context.current.set(None), context.acting_outside.set(None)
     yield made
-    context._acting.reset(acting)
+    context.acting_outside.reset(acting)
     context.current.reset(call)
     made.spool.close()
 

@@ -1,8 +1,13 @@
 import json
+import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+import sealtrail
+from sealtrail.capture.wsgi import WsgiCapture
 
 
 def test_all_that_a_request_carries_stands_in_its_field(call, made, events):
@@ -205,3 +210,44 @@ def test_whatever_stands_in_the_environ_one_valid_event_is_written(call, made, e
     assert made.errors == 0
     if made.spool.written % 50 == 0:
         events()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("door", ["wsgi", "asgi"])
+def test_a_child_that_is_forked_within_a_request_knows_it_and_does_not_record_it_again(
+    made, ask, events, door
+):
+    def fork():
+        child = os.fork()
+        if child == 0:
+            sealtrail.audit("child.run")
+            sys.exit(0)  # not os._exit: it goes out through the middleware
+        os.waitpid(child, 0)
+
+    def flat(environ, start_response):
+        fork()
+        start_response("200 OK", [])
+        return [b"x"]
+
+    async def deep(scope, receive, send):
+        fork()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    parent = os.getpid()
+    try:
+        if door == "asgi":
+            ask(deep)
+        else:
+            answer = WsgiCapture(flat, made)({"REQUEST_METHOD": "GET"}, lambda *_: lambda _: None)
+            list(answer)
+            answer.close()
+    finally:
+        if os.getpid() != parent:
+            os._exit(0)
+    act, request = sorted(events(), key=lambda event: event["event.action"])
+    assert (act["event.action"], request["event.action"]) == ("child.run", "http.request")
+    assert act["http.request.id"] == request["http.request.id"]
+    assert act["process.pid"] != request["process.pid"] == parent
+    assert act["sealtrail.emitter"] != request["sealtrail.emitter"]
+    assert (act["sealtrail.seq"], request["sealtrail.seq"]) == (0, 0)

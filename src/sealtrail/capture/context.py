@@ -62,7 +62,7 @@ class Call:
 
 
 current: Final[ContextVar[Call | None]] = ContextVar("sealtrail_call", default=None)
-_acting: Final[ContextVar[Actor | None]] = ContextVar("sealtrail_actor", default=None)
+acting_outside: Final[ContextVar[Actor | None]] = ContextVar("sealtrail_actor", default=None)
 
 
 def acting() -> Actor:
@@ -70,7 +70,7 @@ def acting() -> Actor:
     call = current.get()
     if call is not None:
         return call.acting()
-    return _acting.get() or NOBODY
+    return acting_outside.get() or NOBODY
 
 
 class Acting:
@@ -87,7 +87,7 @@ class Acting:
         if self._call is not None:
             self._call.actor = actor
         else:
-            _acting.set(actor)
+            acting_outside.set(actor)
 
     def __enter__(self) -> Self:
         return self

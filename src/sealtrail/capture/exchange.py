@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import weakref
 from time import perf_counter_ns
@@ -157,6 +158,17 @@ class Exchange(Call):
         # The client went away, or the server stopped drawing, or gave the request up.
         self.marks.note("response.unfinished")
         return "unknown" if status < 400 and (status or error or self.gone) else "failure"
+
+
+def _after_fork() -> None:
+    """The request that forked is its parent's to record: a child that returns or exits would do so again."""
+    call = context.current.get()
+    while isinstance(call, Exchange):
+        call._done = True  # noqa: SLF001 - the hook belongs to the class, and cannot be a method
+        call = None if call._before is None else call._before()  # noqa: SLF001 - as above
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def record(call: Exchange, error: BaseException | None, block: str | None = None) -> None:
