@@ -84,6 +84,80 @@ def test_only_who_requires_a_record_is_told_that_there_is_none(made, monkeypatch
         sealtrail.audit("a.b", required=True)
     assert caught.value.code == "busy.spool"
     with pytest.raises(BusyError), sealtrail.auditing("a.b", required=True):
-        pass
-    with pytest.raises(KeyError), sealtrail.auditing("a.b", required=True):
-        raise KeyError("the application's own error comes first")
+        pytest.fail("the block was run")
+
+
+def test_a_required_act_is_on_record_before_it_happens_and_again_at_its_end(made, events):
+    @sealtrail.audited("invoice.delete", target=lambda number: ("invoice", number), required=True)
+    def delete(number):
+        seen.extend(events())
+        if number == 8:
+            raise LookupError(number)
+
+    seen = []
+    delete(7)
+    (intent,) = seen
+    assert (intent["event.type"], intent["event.outcome"]) == (["start"], "unknown")
+    assert (intent["sealtrail.target.id"], intent["sealtrail.intent"]) == ("7", intent["event.id"])
+    with pytest.raises(LookupError):
+        delete(8)
+    ends = [e for e in events() if e["event.type"] == ["deletion"]]
+    assert [(e["sealtrail.target.id"], e["event.outcome"]) for e in ends] == [
+        ("7", "success"),
+        ("8", "failure"),
+    ]
+    assert ends[0]["sealtrail.intent"] == intent["event.id"]
+    assert len({e["sealtrail.intent"] for e in events()}) == 2
+
+
+def test_what_is_not_required_has_one_record_without_an_intent(made, events):
+    with sealtrail.auditing("a.b") as act:
+        assert act.recorded is None
+    assert act.recorded is True
+    assert "sealtrail.intent" not in events()[0]
+
+
+def test_a_required_coroutine_does_not_run_unrecorded(made, monkeypatch):
+    @sealtrail.audited("report.export", required=True)
+    async def export():
+        pytest.fail("the coroutine was run")
+
+    monkeypatch.setattr(made.spool, "write", lambda *_, **__: False)
+    with pytest.raises(BusyError):
+        asyncio.run(export())
+
+
+def test_what_was_begun_on_record_never_raises_at_its_end(made, monkeypatch, events):
+    with sealtrail.auditing("a.b", required=True) as act:
+        monkeypatch.setattr(made.spool, "write", lambda *_, **__: False)
+    assert act.recorded is False
+    assert [e["event.outcome"] for e in events()] == ["unknown"]
+    monkeypatch.undo()
+    act = sealtrail.auditing("a.b", required=True).__enter__()
+    monkeypatch.setattr(made.spool, "write", lambda *_, **__: False)
+    error = KeyError("the application's own")
+    assert act.__exit__(KeyError, error, None) is None
+
+
+def test_blocks_nest_and_may_be_asynchronous_and_say_for_whom(made, events):
+    async def act():
+        async with sealtrail.auditing("user.update", tenant="acme") as outer:
+            async with sealtrail.auditing("user.role.update", required=True) as inner:
+                inner.effective_id, inner.ticket = "alice", "T-2"
+            outer.target = ("user", "42")
+
+    asyncio.run(act())
+    intent, inner, outer = events()
+    assert intent["sealtrail.intent"] == inner["sealtrail.intent"]
+    assert (inner["user.effective.id"], inner["sealtrail.ticket"]) == ("alice", "T-2")
+    assert "organization.id" not in inner
+    assert (outer["organization.id"], outer["sealtrail.target.id"]) == ("acme", "42")
+
+
+def test_a_target_is_asked_for_before_the_call_changes_what_it_is_made_of(made, events):
+    @sealtrail.audited("order.empty", target=lambda lines: ("order", lines[0]))
+    def empty(lines):
+        lines.clear()
+
+    empty(["17"])
+    assert events()[0]["sealtrail.target.id"] == "17"

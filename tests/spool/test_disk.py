@@ -226,6 +226,63 @@ def test_a_refused_fsync_is_told_and_raises_nothing(spool, monkeypatch):
     assert spool.write(HEAD)
 
 
+def test_a_segment_that_was_refused_once_is_left_and_nothing_in_it_is_said_to_be_durable(spool, monkeypatch):
+    """The kernel tells of a lost page once: whoever asks next is told that all is well."""
+
+    def refuse(_):
+        raise OSError(errno.EIO, "refused")
+
+    spool.write(HEAD)
+    (before,) = (path for _, path in segments(spool.folder))
+    waiting = os.dup(spool._descriptor)  # of a thread that wrote before, and asks after
+    inode = spool._inode
+    monkeypatch.setattr(os, "fdatasync", refuse)
+    assert not spool.write(HEAD, fsync=True)
+    monkeypatch.undo()
+    assert not spool._sync(waiting, inode)
+    assert spool.write(HEAD, fsync=True)
+    assert not is_alive(before)
+    assert numbers(spool.folder) == [0, 1, 2]
+
+
+def test_a_closed_folder_above_the_spool_is_no_reason_to_doubt_the_disk(spool, monkeypatch):
+    opened = os.open
+
+    def closed(path, *rest, **named):
+        if os.fspath(path) == str(spool.folder.parent):
+            raise PermissionError(errno.EACCES, "closed")
+        return opened(path, *rest, **named)
+
+    monkeypatch.setattr(os, "open", closed)
+    assert spool.write(HEAD, fsync=True)
+
+
+def test_who_needs_to_be_certain_is_not_answered_for_a_write_that_is_still_to_come(spool, monkeypatch):
+    write = os.write
+    answers = []
+
+    def interrupted(descriptor, data):
+        if not answers:
+            answers.append(True)
+            answers.append(spool.write(b'{"late":1', certain=True))
+            answers.append(spool.write(b'{"late":2', fsync=True))
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", interrupted)
+    assert spool.write(HEAD)
+    assert answers == [True, False, False]
+    assert numbers(spool.folder) == [0, 1, 2]
+
+
+def test_who_needs_to_be_certain_never_writes_into_a_file_that_is_gone(spool):
+    spool.write(HEAD)
+    for _, path in segments(spool.folder):
+        path.unlink()
+    assert spool.write(HEAD)  # which nobody will find
+    assert spool.write(HEAD, certain=True)
+    assert numbers(spool.folder) == [2]
+
+
 def test_an_event_of_a_signal_handler_in_the_middle_of_a_write_waits_for_its_end(spool, monkeypatch):
     write = os.write
     done = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sealtrail.capture import context
 from sealtrail.capture.change import changes
@@ -11,6 +11,8 @@ from sealtrail.capture.here import Here, act_of, put_target, secret_text
 from sealtrail.capture.marks import Marks
 from sealtrail.errors import BusyError
 from sealtrail.event.limits import MAX_INTEGER
+
+_INTENDED: Final = ("start",)
 
 
 def login_succeeded(
@@ -105,7 +107,6 @@ def audit(
     fields: Mapping[str, Any] | None = None,
     required: bool = False,
     fsync: bool = False,
-    _marks: Marks | None = None,
 ) -> bool:
     """Record an act, such as `audit("user.role.update", target=("user", "42"))`.
 
@@ -116,7 +117,52 @@ def audit(
     Returns whether the event is in the spool (with `fsync`: on the disk). Raises BusyError when it is not
     and the caller said it is `required`; otherwise it never raises.
     """
-    here = Here(_marks)
+    written = record(
+        action,
+        target=target,
+        outcome=outcome,
+        change=change,
+        reason=reason,
+        ticket=ticket,
+        decision=decision,
+        rule=rule,
+        details=details,
+        error=error,
+        fields=fields,
+        required=required,
+        fsync=fsync,
+    )
+    if required and not written:
+        raise unrecorded()
+    return bool(written)
+
+
+def record(
+    action: Any,
+    *,
+    target: Any = None,
+    outcome: Any = "success",
+    change: Any = None,
+    reason: Any = "",
+    ticket: Any = "",
+    decision: Any = "",
+    rule: Any = "",
+    details: Any = None,
+    error: BaseException | None = None,
+    fields: Mapping[str, Any] | None = None,
+    required: bool = False,
+    fsync: bool = False,
+    intent: str | None = None,
+    tenant: Any = "",
+    effective_id: Any = "",
+    marks: Marks | None = None,
+) -> str:
+    """As `audit`, for those that enclose code: the id of the event, empty where it is not written.
+
+    `intent` is empty for the record that is made before an act, and its id for the one of the end; `tenant`
+    and `effective_id` win over those of the actor. Never raises.
+    """
+    here = Here(marks)
     try:
         event = act_of(here, action, outcome, error)
         marks = here.marks
@@ -124,17 +170,40 @@ def audit(
         event.ticket = marks.keyword("sealtrail.ticket", ticket)
         event.policy_decision = marks.keyword("sealtrail.policy.decision", decision)
         event.policy_rule = marks.keyword("sealtrail.policy.rule", rule)
+        if tenant:
+            event.tenant = marks.keyword("organization.id", tenant)
+        if effective_id:
+            event.effective_id = marks.keyword("user.effective.id", effective_id)
+        if intent is not None:
+            event.intent = intent or event.id
+            if not intent:
+                # Nothing was changed yet: who counts deletions counts what was deleted.
+                event.type = _INTENDED
         put_target(event, target, marks)
         event.change = changes(change, marks)
         event.details = marks.details("sealtrail.details", details)
         marks.put(event)
-        done = here.recorder.record(event, audit=True, extra=fields, fsync=fsync)
+        if here.recorder.record(event, audit=True, extra=fields, fsync=fsync, certain=required):
+            return event.id
     except Exception:  # recording is never the application's problem
-        done = here.failed()
-    if required and not done:
-        raise BusyError(
-            "busy.spool",
-            "an act that must be recorded could not be",
-            hint="Do not do what could not be recorded. The application's log says what the spool met.",
-        )
-    return done
+        here.failed()
+    return ""
+
+
+def intend(action: Any, **known: Any) -> str:
+    """Record that an act is about to happen, and return the id that its end is to name.
+
+    Raises BusyError where that cannot be written: then the act must not happen.
+    """
+    written = record(action, outcome="unknown", required=True, intent="", **known)
+    if not written:
+        raise unrecorded()
+    return written
+
+
+def unrecorded() -> BusyError:
+    return BusyError(
+        "busy.spool",
+        "an act that must be recorded could not be",
+        hint="Do not do what could not be recorded. The application's log says what the spool met.",
+    )

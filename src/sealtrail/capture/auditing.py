@@ -1,4 +1,9 @@
-"""Acts that enclose code: a decorator and a context manager. Both record the failure and let it through."""
+"""Acts that enclose code: a decorator and a context manager. Both record the failure and let it through.
+
+With `required` an act is recorded twice: before anything happens, as what is about to happen, and at its end.
+Only the first can keep it from happening, so only the first raises. What is begun and has no end on record
+was cut short, or its end met a full disk: either way the first record says that it may have happened.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
-from sealtrail.capture.acts import audit
+from sealtrail.capture.acts import intend, record
 from sealtrail.capture.change import difference
 from sealtrail.capture.marks import Marks
 
@@ -19,48 +24,57 @@ Target = Callable[..., Any] | tuple[Any, ...] | None
 
 
 def audited(
-    action: str, *, target: Target = None, reason: Any = "", required: bool = False, fsync: bool = False
+    action: str,
+    *,
+    target: Target = None,
+    reason: Any = "",
+    ticket: Any = "",
+    required: bool = False,
+    fsync: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Record each call of a function, plain or async: success when it returns, failure when it raises.
 
-    `target` is a tuple, or a callable that is given the call's arguments and returns one. With `required`
-    a call whose record could not be written raises BusyError after the function returned.
+    `target` is a tuple, or a callable that is given the call's arguments, before the call, and returns one.
+    With `required` a first record is written before the function runs; where that fails the function does
+    not run, and BusyError is raised. The record of the end never raises.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        def record(args: tuple[Any, ...], kwargs: dict[str, Any], error: BaseException | None) -> None:
-            audit(
+        def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> auditing:
+            act = auditing(
                 action,
                 target=_target(target, args, kwargs),
-                outcome="success" if error is None else "failure",
                 reason=reason,
-                error=error,
-                required=required and error is None,
+                ticket=ticket,
+                required=required,
                 fsync=fsync,
             )
+            return act.__enter__()
 
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def later(*args: P.args, **kwargs: P.kwargs) -> Any:
+                act = begin(args, kwargs)
                 try:
                     result = await function(*args, **kwargs)
                 except BaseException as error:
-                    record(args, kwargs, error)
+                    act.end(error)
                     raise
-                record(args, kwargs, None)
+                act.end(None)
                 return result
 
             return cast("Callable[P, R]", later)
 
         @functools.wraps(function)
         def now(*args: P.args, **kwargs: P.kwargs) -> R:
+            act = begin(args, kwargs)
             try:
                 result = function(*args, **kwargs)
             except BaseException as error:
-                record(args, kwargs, error)
+                act.end(error)
                 raise
-            record(args, kwargs, None)
+            act.end(None)
             return result
 
         return now
@@ -78,9 +92,13 @@ def _target(target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
 
 
 class auditing:  # noqa: N801 - reads as a verb where it is used
-    """Record what happens in a `with` block; `before` and `after` are states whose difference is the change.
+    """Record what happens in a `with` or `async with` block.
 
-    `outcome` and `reason` may be set inside. An exception makes it a failure, and goes on.
+    `before` and `after` are states whose difference is the change. `target`, `outcome`, `reason`, `ticket`,
+    `details`, `tenant` and `effective_id` (who is impersonated) may be set inside. An exception makes it a
+    failure, and goes on. With `required` a first record is written before the block is entered; where that
+    fails the block is not run, and BusyError is raised. The record of the end never raises: `recorded` says
+    whether it is in the spool (with `fsync`: on the disk), None until then.
     """
 
     def __init__(
@@ -91,6 +109,8 @@ class auditing:  # noqa: N801 - reads as a verb where it is used
         reason: Any = "",
         ticket: Any = "",
         details: Any = None,
+        tenant: Any = "",
+        effective_id: Any = "",
         required: bool = False,
         fsync: bool = False,
     ) -> None:
@@ -99,32 +119,60 @@ class auditing:  # noqa: N801 - reads as a verb where it is used
         self.reason = reason
         self.ticket = ticket
         self.details = details
+        self.tenant = tenant
+        self.effective_id = effective_id
         self.before: Any = None
         self.after: Any = None
         self.outcome = "success"
+        self.recorded: bool | None = None
         self._required = required
         self._fsync = fsync
+        self._intent: str | None = None
 
     def __enter__(self) -> Self:
+        if self._required:
+            self._intent = intend(self.action, fsync=self._fsync, **self._known())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end(error)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end(error)
+
+    def end(self, error: BaseException | None) -> None:
+        """Record how it ended. Never raises."""
         marks = Marks()
         change = None
         if self.before is not None or self.after is not None:
             change = difference(self.before, self.after, marks)
-        audit(
-            self.action,
-            target=self.target,
-            outcome="failure" if error is not None else self.outcome,
-            change=change,
-            reason=self.reason,
-            ticket=self.ticket,
-            details=self.details,
-            error=error,
-            required=self._required and error is None,
-            fsync=self._fsync,
-            _marks=marks,
+        self.recorded = bool(
+            record(
+                self.action,
+                outcome="failure" if error is not None else self.outcome,
+                change=change,
+                error=error,
+                required=self._required,
+                fsync=self._fsync,
+                intent=self._intent,
+                marks=marks,
+                **self._known(),
+            )
         )
+
+    def _known(self) -> dict[str, Any]:
+        return {
+            "target": self.target,
+            "reason": self.reason,
+            "ticket": self.ticket,
+            "details": self.details,
+            "tenant": self.tenant,
+            "effective_id": self.effective_id,
+        }

@@ -71,9 +71,18 @@ class Recorder:
         )
 
     def record(
-        self, event: Event, *, audit: bool, extra: Mapping[str, Any] | None = None, fsync: bool = False
+        self,
+        event: Event,
+        *,
+        audit: bool,
+        extra: Mapping[str, Any] | None = None,
+        fsync: bool = False,
+        certain: bool = False,
     ) -> bool:
-        """Write one event; True once it is in the file (with `fsync`: on the disk). Never raises."""
+        """Write one event; True once it is in the file (with `fsync`: on the disk). Never raises.
+
+        `certain` is for who does nothing without the record: see `Spool.write`.
+        """
         try:
             tail = b"" if not extra else _extra(event, extra)
             try:
@@ -84,7 +93,8 @@ class Recorder:
                 line = encode(event)
             if len(line) > _MAX_LINE:
                 line = _shrunk(event)
-            return self.spool.write(line[:-1] + self._constants, tail, audit=audit, fsync=fsync)
+            head = line[:-1] + self._constants
+            return self.spool.write(head, tail, audit=audit, fsync=fsync, certain=certain)
         except Exception:
             # Whatever it is, the application must not see it. It is counted, and told once with its trace,
             # which names our code and no value.

@@ -90,6 +90,9 @@ _TABLE: Final = (
     Field("sealtrail.target.id", "keyword", "id of what an act changed"),
     Field("sealtrail.target.name", "keyword", "name of what an act changed"),
     Field("sealtrail.change", "json", "list of {path, old, new}, scrubbed"),
+    Field(
+        "sealtrail.intent", "keyword", "event.id of the record made before a required act, also on its end"
+    ),
     Field("sealtrail.ticket", "keyword", "ticket that ordered the act"),
     Field("sealtrail.policy.decision", "keyword", "allow or deny"),
     Field("sealtrail.policy.rule", "keyword", "rule that decided"),

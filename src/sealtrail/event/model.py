@@ -69,6 +69,7 @@ _RENAMED: Final = {
     "target_id": "sealtrail.target.id",
     "target_name": "sealtrail.target.name",
     "change": "sealtrail.change",
+    "intent": "sealtrail.intent",
     "ticket": "sealtrail.ticket",
     "policy_decision": "sealtrail.policy.decision",
     "policy_rule": "sealtrail.policy.rule",
@@ -202,6 +203,7 @@ class Audit(_Event, gc=False, rename=_RENAMED):
     target_id: str = ""
     target_name: str = ""
     change: Any = None
+    intent: str = ""
     ticket: str = ""
     policy_decision: str = ""
     policy_rule: str = ""

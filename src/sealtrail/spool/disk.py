@@ -78,15 +78,28 @@ class Spool:
         self._size = 0
         self._inode = (0, 0)
         self._torn = False
-        self._synced_folder = False
+        self._sync_lock = threading.Lock()
+        self._named = (0, 0)  # inode of the segment whose name is durable
+        self._refused = (0, 0)  # inode of the segment that the disk refused to sync
         self._look_at = 0  # bytes left until the next look
         self._trouble = False
         self._used = 0
         self._retry_look = 0.0
         self._retry_open = 0.0
 
-    def write(self, head: bytes, tail: bytes = b"", *, audit: bool = False, fsync: bool = False) -> bool:
+    def write(
+        self,
+        head: bytes,
+        tail: bytes = b"",
+        *,
+        audit: bool = False,
+        fsync: bool = False,
+        certain: bool = False,
+    ) -> bool:
         """Append one event and say whether it is in the file (with `fsync`: on the disk).
+
+        Where something depends on the answer, `certain` looks first whether the file is still one of the
+        folder, and never answers for a write that is still to come.
 
         `head` is a line up to where `sealtrail.emitter` belongs, `tail` what follows `sealtrail.seq` without
         the closing brace. An event that is not written uses up its number all the same.
@@ -97,21 +110,24 @@ class Spool:
                     self.dropped += 1
                     return False
                 self._late.append((head, tail, audit))
-                return True
+                return not (certain or fsync)
             self._busy = True
             try:
+                if certain or fsync:
+                    self._look_at, self._retry_look = 0, 0.0
                 done = self._write(head, tail, audit)
+                # Before the late ones, which may go on in a new segment.
+                copy, inode = os.dup(self._descriptor) if fsync and done else -1, self._inode
                 if self._late:
                     self._write_late()
-                if not fsync or not done:
+                if copy < 0:
                     return done
-                copy = os.dup(self._descriptor)
             except OSError:
                 return False
             finally:
                 self._busy = False
         # Outside the lock: the threads that did not ask for durability do not wait for the disk.
-        return self._sync(copy)
+        return self._sync(copy, inode)
 
     def _write(self, head: bytes, tail: bytes, audit: bool) -> bool:
         number = self._seq
@@ -180,7 +196,7 @@ class Spool:
             if now is None or (now.st_dev, now.st_ino) != self._inode:
                 # The application closed all descriptors, and this number may be a client's socket by now.
                 self._descriptor = -1
-            elif now.st_nlink == 0:
+            elif now.st_nlink == 0 or self._inode == self._refused:
                 self._close()
         used = 0
         with contextlib.suppress(OSError):
@@ -224,7 +240,6 @@ class Spool:
         self._inode = (status.st_dev, status.st_ino)
         self._size = 0
         self._torn = False
-        self._synced_folder = False
         self._look()
         return True
 
@@ -234,25 +249,35 @@ class Spool:
                 os.close(self._descriptor)
             self._descriptor = -1
 
-    def _sync(self, descriptor: int) -> bool:
+    def _sync(self, descriptor: int, inode: tuple[int, int]) -> bool:
         try:
-            os.fdatasync(descriptor)
-            if not self._synced_folder:
-                # The name of a new file is only as durable as its folder.
-                folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
-                self._synced_folder = True
-        except OSError as error:
-            self._tell("sync", f"the disk refused to sync the spool: {error.strerror}")
-            return False
-        else:
-            return True
+            with self._sync_lock:
+                return self._synced(descriptor, inode)
         finally:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+
+    def _synced(self, descriptor: int, inode: tuple[int, int]) -> bool:
+        """The kernel tells of a failed write-back once, and drops the pages: whoever asks after that is told
+        that all is well. So a segment that was refused once is never trusted again, and not written to.
+        """
+        if inode == self._refused:
+            return False
+        try:
+            os.fdatasync(descriptor)
+            if inode != self._named:
+                # The name of a new file is only as durable as its folder, and a new folder as its own. That
+                # one may be closed to us; then it was there before us.
+                _sync_folder(self.folder)
+                with contextlib.suppress(PermissionError):
+                    _sync_folder(self.folder.parent)
+                self._named = inode
+        except OSError as error:
+            self._tell("sync", f"the disk refused to sync the spool: {error.strerror}")
+            self._refused = inode
+            self._look_at = 0
+            return False
+        return True
 
     def _tell(self, what: str, message: str) -> None:
         """Say it once to the application's log: a full disk must not fill the log as well."""
@@ -270,6 +295,14 @@ class Spool:
         # The child's copy of the descriptor would keep the parent's lock alive after the parent's death.
         self._close()
         self._begin()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 _spools: weakref.WeakSet[Spool] = weakref.WeakSet()
