@@ -5,12 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -366,6 +367,24 @@ class Server:
         except (OSError, http.client.HTTPException):
             return 0
 
+    def workers(self) -> list[int]:
+        """Process ids of the master's children."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def kill(self) -> None:
+        """End it by kill -9, the master first: it must not start others."""
+        children = self.workers()
+        for pid in (self.process.pid, *children):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        # Whoever reads its spool may rely on it: they are gone.
+        for pid in children:
+            while _alive(pid):
+                time.sleep(0.005)
+        self._log.close()
+
     def lines(self) -> list[bytes]:
         return [line for _, path in segments(self.spool) for line in path.read_bytes().splitlines(True)]
 
@@ -398,6 +417,13 @@ class Server:
             self.process.kill()
             self.process.wait()
         self._log.close()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="session")
