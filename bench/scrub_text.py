@@ -9,7 +9,8 @@ from sealtrail import scrub
 
 SENTENCE = "The quick brown fox jumps over the lazy dog, then writes 42 reports about it. "
 CLEAN = {
-    "clean path and query": lambda: scrub.is_clean_target("/api/orders/42", "expand=items&page=2"),
+    "clean path": lambda: scrub.is_clean("/api/orders/42"),
+    "clean query": lambda: scrub.is_clean_query("expand=items&page=2"),
     "clean 80 characters": lambda: scrub.text(SENTENCE),
     "clean 2 kB": lambda: scrub.text((SENTENCE * 26)[:2000]),
 }

@@ -85,7 +85,7 @@ def test_a_fault_of_ours_never_costs_a_request(ask, made, monkeypatch, part):
         raise RuntimeError("ours")
 
     if part == "exchange":
-        monkeypatch.setattr(exchange, "moment", broken)
+        monkeypatch.setattr(exchange, "new_ids", broken)
     else:
         monkeypatch.setattr(made.blocks, "find", broken)
     got = ask(answer)

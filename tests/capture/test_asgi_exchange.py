@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 import sealtrail
-from sealtrail.capture import asgi_exchange, exchange
+from sealtrail.capture import asgi_exchange, ordinary
 from sealtrail.event import decode
 from sealtrail.spool.layout import segments
 
@@ -223,7 +223,7 @@ def test_a_fault_of_ours_in_the_record_never_reaches_the_application(ask, made, 
     def fail(*_):
         raise RuntimeError("ours")
 
-    monkeypatch.setattr(exchange, "record", fail)
+    monkeypatch.setattr(ordinary, "line", fail)
     answer = ask(answering(START, part(b"abc")))
     assert (answer.status, answer.body, answer.raised) == (200, b"abc", None)
     assert made.errors == 1

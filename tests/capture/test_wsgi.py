@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 import sealtrail
-from sealtrail.capture import exchange, wsgi
+from sealtrail.capture import exchange, ordinary, wsgi
 from sealtrail.spool.layout import Block, BlockList, publish_blocks
 
 SECRET = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
@@ -332,13 +332,13 @@ def test_a_fault_of_ours_never_reaches_the_application(made, monkeypatch, part) 
         raise RuntimeError("ours")
 
     if part == "exchange":
-        monkeypatch.setattr(exchange, "moment", broken)
+        monkeypatch.setattr(exchange, "new_ids", broken)
     elif part == "blocks":
         monkeypatch.setattr(made.blocks, "find", broken)
     elif part == "record":
-        monkeypatch.setattr(exchange, "record", broken)
+        monkeypatch.setattr(ordinary, "line", broken)
     else:
-        monkeypatch.setattr(wsgi.WsgiExchange, "_head", broken)
+        monkeypatch.setattr(wsgi.WsgiCapture.__init__, "__defaults__", (broken,))  # of the route
     status, _, data = serve(made, answering([b"abc"]))
     assert (status, data) == ("200 OK", b"abc")
     assert made.errors == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sealtrail.collect.pipeline import Pipeline
+from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import Seen
 from sealtrail.event import TRAILS, Batch, Fields, canonical, read
 from sealtrail.event.entry import unseal
@@ -18,7 +19,6 @@ from sealtrail.ledger.log import Log
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.sign import open_key
 from sealtrail.settings import Settings
-from sealtrail.spool.rejects import Rejects
 
 
 class Writer:

@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 
-from sealtrail.capture import exchange
+from sealtrail.capture import exchange, ordinary
 from sealtrail.errors import UsageError
 from sealtrail.spool.layout import Block, BlockList, publish_blocks
 
@@ -186,11 +186,11 @@ def test_a_fault_of_ours_never_reaches_the_application(ask, monkeypatch, part, k
         raise RuntimeError("ours")
 
     if part == "exchange":
-        monkeypatch.setattr(exchange, "moment", broken)
+        monkeypatch.setattr(exchange, "new_ids", broken)
     elif part == "record":
-        monkeypatch.setattr(exchange, "record", broken)
+        monkeypatch.setattr(ordinary, "line", broken)
     else:
-        monkeypatch.setattr(middleware.DjangoExchange, "_note", broken)
+        monkeypatch.setattr(middleware.DjangoExchange, "_respond", broken)
     assert ask("/items/7").body == b"item 7"
     assert recorder.default().errors == 1
 

@@ -29,6 +29,8 @@ REQUEST_ID: Final = b"x-request-id"
 class AsgiExchange(Exchange):
     """What HTTP requests and websockets have in common."""
 
+    asks = True
+
     def __init__(self, recorder: Recorder, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(recorder, of_scope(scope))
         self._scope = scope
@@ -37,8 +39,7 @@ class AsgiExchange(Exchange):
         self._send = send
 
     def complete(self) -> None:
-        if not self.route:
-            self.route = template_of(self._scope, self._root, self.marks)
+        self.route = template_of(self._scope, self._root, self.marks)
 
     def recognised(self) -> Actor:
         return user_of(self._scope, self.marks)

@@ -25,32 +25,37 @@ class Actor(NamedTuple):
 
 
 NOBODY: Final = Actor()
+NO_OBJECT: Final = ("", "", "")
 
 
-class Call:
-    """One request, from its first byte to its last."""
+class Call(Marks):
+    """One request, from its first byte to its last, and the marks of its event.
 
+    Whoever makes one gives it a recorder and its ids; all else is as here until something is known.
+    """
+
+    recorder: Recorder
+    request_id: str
+    trace_id: str
+    span_id: str
+    parent_id = ""
     client_ip = ""
     source_ip = ""
     user_agent = ""
     actor = NOBODY
-    object: tuple[str, str, str] = ("", "", "")
+    asks = False  # whether `recognised` has an answer
+    session_hash = ""
+    object: tuple[str, str, str] = NO_OBJECT
     error_type = ""
     route = ""
 
-    def __init__(
-        self, recorder: Recorder, request_id: str, trace_id: str, span_id: str, parent_id: str
-    ) -> None:
-        self.recorder = recorder
-        self.request_id = request_id
-        self.trace_id = trace_id
-        self.span_id = span_id
-        self.parent_id = parent_id
-        self.marks = Marks()
+    @property
+    def marks(self) -> Marks:
+        return self
 
     def acting(self) -> Actor:
         """Who acts: as the application said, else whom its framework has recognised."""
-        if self.actor is NOBODY:
+        if self.actor is NOBODY and self.asks:
             try:
                 self.actor = self.recognised()
             except Exception:  # a user object is the application's code

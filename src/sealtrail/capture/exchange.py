@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import os
-import re
 import weakref
-from time import perf_counter_ns
+from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final
 
 from sealtrail import scrub
-from sealtrail.capture import context
+from sealtrail.capture import context, ordinary
 from sealtrail.capture.context import Call
 from sealtrail.capture.head import Head
-from sealtrail.capture.ids import moment, new_ids, new_span_id, parse_traceparent, valid_request_id
+from sealtrail.capture.ids import new_ids, parse_traceparent, span, valid_request_id
 from sealtrail.capture.marks import Marks
+from sealtrail.capture.ordinary import (
+    ALLOWED,
+    CATEGORY,
+    DENIED,
+    MAX_HEADER,
+    MAX_SHORT,
+    METHODS,
+    media_type,
+    without_port,
+)
 from sealtrail.event.model import Request
 
 if TYPE_CHECKING:
     from sealtrail.capture.recorder import Recorder
 
-METHODS: Final = frozenset(
-    {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
-)
-_CATEGORY: Final = ("web", "api")
-_ALLOWED: Final = ("access", "allowed")
-_DENIED: Final = ("access", "denied")
-
 # Characters. Escaped, each may take six bytes; the recorder shrinks an event whose sum is too much.
 _MAX_URL: Final = 4096
-_MAX_HEADER: Final = 1024
-_MAX_SHORT: Final = 256
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}", re.ASCII)
 
 # What an application raises. Anything else, such as a cancellation, came from its server.
 FAULTS: Final = (Exception, SystemExit, KeyboardInterrupt)
@@ -39,6 +38,7 @@ FAULTS: Final = (Exception, SystemExit, KeyboardInterrupt)
 class Exchange(Call):
     """One request and its response. Each door fills in what it sees of the response, then calls `finish`."""
 
+    is_plain = True  # a request whose record may be an ordinary one
     action = "http.request"
     phase = ""
     reason = ""
@@ -54,20 +54,23 @@ class Exchange(Call):
 
     def __init__(self, recorder: Recorder, head: Head) -> None:
         self.began = perf_counter_ns()
-        self.start_time = moment()
+        self.started = time_ns()
+        self.recorder = recorder
         self.head = head
         # The event's own id serves as the request's where the caller brings none: one id, not two.
-        self.id, made = new_ids()
+        self.id, self.span_id = new_ids(self.started)
+        self.request_id = self.id
         parent = parse_traceparent(head.traceparent) if head.traceparent else None
-        super().__init__(recorder, self.id, made, new_span_id(), "")
-        if parent is not None:
+        if parent is None:
+            self.trace_id = self.id.replace("-", "")
+        else:
             self.trace_id, self.parent_id = parent
         given = head.request_id
         if given:
             if valid_request_id(given) and scrub.is_clean(given.replace("=", "")):
                 self.request_id = given
             else:
-                self.marks.note("request-id.refused")
+                self.note("request-id.refused")
         self.client_ip, self.source_ip = recorder.addresses.resolve(
             head.peer, head.x_forwarded_for, head.forwarded
         )
@@ -90,7 +93,8 @@ class Exchange(Call):
 
     def finish(self, error: BaseException | None = None) -> None:
         """The request is over: write the record, unless that is done, and be the current one no more."""
-        self.conclude(error)
+        if not self._done:
+            self.conclude(error)
         # A body may be closed by another thread or task, or after the next request has begun here.
         if context.current.get() is self:
             context.current.set(None if self._before is None else self._before())
@@ -100,14 +104,20 @@ class Exchange(Call):
         if self._done:
             return
         self._done = True
+        recorder = self.recorder
         try:
-            self.complete()
-            record(self, error)
+            if not self.route:
+                self.complete()
+            line = ordinary.line(self) if error is None and self.is_plain else None
+            if line is None:
+                record(self, error)
+            else:
+                recorder.spool.write(line + recorder.constants)
         except Exception:  # our record is never the application's problem
-            self.recorder.failed()
+            recorder.failed()
 
     def complete(self) -> None:
-        """Fill in what is known only when the response is."""
+        """Learn the route, where it is known only when the response is."""
 
     def refusal(self, block: str) -> bytes:
         """Record that a block refused the request; the body to answer in the application's place."""
@@ -142,6 +152,23 @@ class Exchange(Call):
             return False
         return self.ended > 0 or self.sent >= self.length >= 0 or self.is_head or self.status in {204, 304}
 
+    def scheme(self) -> str:
+        """The client's scheme, where a trusted proxy tells it."""
+        head = self.head
+        told = head.forwarded_proto
+        if told in {"http", "https"} and self.recorder.addresses.trusts(head.peer):
+            return told
+        return head.scheme[:16]
+
+    def credential(self) -> tuple[str, str]:
+        """Scheme and keyed hash of what the client presented; empty where it presented nothing."""
+        head = self.head
+        if head.authorization:
+            return self.recorder.pseudonyms.of_authorization(head.authorization)
+        if head.api_key:
+            return "api-key", self.recorder.pseudonyms.of_token(head.api_key)
+        return "", ""
+
     def settle(self, error: BaseException | None) -> str:
         """The outcome. Status, class of the error and notes become what they were in the end."""
         status = self.status
@@ -172,35 +199,38 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def record(call: Exchange, error: BaseException | None, block: str | None = None) -> None:
-    """Write the event of an exchange that ended, or was refused by a block."""
+    """Write the event of an exchange that ended, or was refused by a block, field by field."""
     head = call.head
     marks = call.marks
     outcome = call.settle(error)
     status = call.status
     actor = call.acting()
-    kind = _DENIED if status in {401, 403} else _ALLOWED
-    method, authorization, length = head.method, head.authorization, head.length
+    kind = DENIED if status in {401, 403} else ALLOWED
+    method, length = head.method, head.length
+    took = (call.ended or perf_counter_ns()) - call.began
+    scheme, digest = call.credential()
+    start, end = span(call.started, took)
     # In the order of the table, and by position: by name it takes eight times as long.
     event = Request(
-        moment(),
+        end,
         call.id,
         "request",
         "event",
-        _CATEGORY,
+        CATEGORY,
         (*kind, call.phase) if call.phase else kind,
         call.action,
         outcome,
         call.reason,
-        call.start_time,
-        (call.ended or perf_counter_ns()) - call.began,
+        start,
+        took,
         actor.user_id,
         actor.user_name,
         actor.roles,
         actor.effective_id,
         actor.tenant,
-        "",  # session
-        _scheme_of(authorization) if authorization else "",
-        call.recorder.pseudonyms.of_token(authorization) if authorization else "",
+        call.session_hash,
+        scheme,
+        digest,
         call.client_ip,
         call.source_ip,
         head.user_agent,
@@ -210,18 +240,18 @@ def record(call: Exchange, error: BaseException | None, block: str | None = None
         call.parent_id,
         method,
         "",  # method as it came
-        _scheme(call) if head.forwarded_proto else head.scheme,
-        _known.get((head.user_agent, head.referrer, head.host)) or "",
+        call.scheme(),
+        head.host,
         head.target,
         head.path,
         head.query,
-        call.route[:_MAX_HEADER],
+        call.route[:MAX_HEADER],
         head.version,
-        _PLAIN_MIMES.get(head.mime) or _mime(marks, "http.request.mime_type", head.mime),
+        _mime(marks, "http.request.mime_type", head.mime),
         int(length[:15]) if length and length.isdecimal() else call.received,
         head.referrer,
         status or None,
-        _PLAIN_MIMES.get(call.mime) or _mime(marks, "http.response.mime_type", call.mime),
+        _mime(marks, "http.response.mime_type", call.mime),
         0 if method == "HEAD" else call.sent,
         call.error_type,
         "",  # message of the error
@@ -233,18 +263,7 @@ def record(call: Exchange, error: BaseException | None, block: str | None = None
     if not head.target:
         # All that is left is the decoded path.
         marks.note("url.undecoded")
-    # Most requests hold nothing to remove, and their target is encoded nowhere: then a look is enough.
-    path, query = head.path, head.query
-    as_decoded = head.target == (f"{path}?{query}" if query else path)
-    if not (
-        as_decoded
-        and scrub.is_clean_target(path, query)
-        and (event.domain or _put_if_clean(event, head.host))
-    ):
-        _clean(event, head.host, marks)
-    if not authorization and head.api_key:
-        event.auth_scheme = "api-key"
-        event.token_hash = call.recorder.pseudonyms.of_token(head.api_key)
+    _clean(event, marks)
     if block is not None:
         event.own = True
         event.reason = "blocked"
@@ -255,48 +274,14 @@ def record(call: Exchange, error: BaseException | None, block: str | None = None
     call.recorder.record(event, audit=False)
 
 
-def _scheme(call: Exchange) -> str:
-    """The client's scheme, where a trusted proxy tells it."""
-    head = call.head
-    told = head.forwarded_proto
-    if told in {"http", "https"} and call.recorder.addresses.trusts(head.peer):
-        return told
-    return head.scheme[:16]
-
-
-def _scheme_of(authorization: str) -> str:
-    """The scheme of an Authorization header; `other` where it holds nothing but a credential."""
-    scheme, _, credential = authorization.partition(" ")
-    if scheme == "Bearer" and credential:
-        return "bearer"
-    return scheme.lower() if credential and _SCHEME.fullmatch(scheme) is not None else "other"
-
-
-# Browsers and programs send the same headers over and over. Only clean ones are remembered, with the host's
-# name, and a bounded number of them, because clients choose them.
-_MAX_KNOWN: Final = 2048
-_known: dict[tuple[str, str, str], str] = {}
-
-
-def _put_if_clean(event: Request, host: str) -> bool:
-    """True, and the host's name set, if there is nothing to remove from the headers."""
-    text = f"{event.user_agent}\n{event.referrer}\n{host}"
-    if len(text) > _MAX_HEADER or not text.isascii() or not scrub.is_clean(text):
-        return False
-    if len(_known) >= _MAX_KNOWN:
-        _known.clear()
-    event.domain = _known[event.user_agent, event.referrer, host] = _without_port(host)
-    return True
-
-
-def _clean(event: Request, host: str, marks: Marks) -> None:
+def _clean(event: Request, marks: Marks) -> None:
     """Scrub and bound what clients fill with anything."""
     event.original = marks.url("url.original", _decoded(event.original, marks), _MAX_URL)
     event.path = marks.text("url.path", _decoded(event.path, marks), _MAX_URL)
     event.query = marks.query("url.query", _decoded(event.query, marks), _MAX_URL)
     event.user_agent = marks.text("user_agent.original", _decoded(event.user_agent, marks))
-    event.referrer = marks.url("http.request.referrer", _decoded(event.referrer, marks), _MAX_HEADER)
-    event.domain = marks.text("url.domain", _without_port(host), _MAX_SHORT)
+    event.referrer = marks.url("http.request.referrer", _decoded(event.referrer, marks), MAX_HEADER)
+    event.domain = marks.text("url.domain", without_port(event.domain), MAX_SHORT)
 
 
 def class_name(error: BaseException) -> str:
@@ -320,20 +305,5 @@ def _decoded(text: str, marks: Marks) -> str:
         return raw.decode("utf-8", "backslashreplace")
 
 
-def _without_port(host: str) -> str:
-    name, _, port = host.rpartition(":")
-    return name if port.isdigit() and name else host
-
-
 def _mime(marks: Marks, field: str, value: str) -> str:
-    return marks.text(field, value.partition(";")[0].strip(), _MAX_SHORT).lower() if value else ""
-
-
-_JSON_AND_PAGES: Final = (
-    "application/json",
-    "text/html",
-    "text/plain",
-    "application/x-www-form-urlencoded",
-    "",
-)
-_PLAIN_MIMES: Final = {value: kind for kind in _JSON_AND_PAGES for value in (kind, f"{kind}; charset=utf-8")}
+    return marks.text(field, media_type(value), MAX_SHORT).lower() if value else ""

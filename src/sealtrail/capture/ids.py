@@ -15,8 +15,12 @@ from typing import Final
 # What logs, shells and headers carry without quoting; long enough for the usual gateways' ids.
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:=+/@-]{0,127}", re.ASCII)
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.ASCII)
-# Added to microseconds it leaves the last six digits, and makes sure that there are six.
-_MANY_DIGITS: Final = 10**17
+# What nearly every caller sends. The rest is left to the pattern above.
+_PLAIN_TRACEPARENT: Final = re.compile(
+    r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII
+)
+# A number below a thousand, in three digits.
+_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 _NO_TRACE: Final = "0" * 32
 _NO_SPAN: Final = "0" * 16
 
@@ -33,8 +37,8 @@ class _Process:
     def seed(self) -> None:
         bits = os.urandom(6).hex()
         # Version 7 and 12 bits; then the variant, whose first digit is 8 to b, and 28 bits.
-        self.after_time = f"7{bits[:3]}{'89ab'[int(bits[3], 16) % 4]}{bits[4:11]}"
-        self.after_time_dashed = f"-7{bits[:3]}-{self.after_time[4:8]}-{self.after_time[8:]}"
+        variant = "89ab"[int(bits[3], 16) % 4]
+        self.after_time = f"-7{bits[:3]}-{variant}{bits[4:7]}-{bits[7:11]}"
         self.span = os.urandom(4).hex().replace("00000000", "00000001")
         self.next = count(int.from_bytes(os.urandom(3))).__next__
 
@@ -44,31 +48,31 @@ os.register_at_fork(after_in_child=_process.seed)
 
 # The millisecond and the second that were last written out, and their texts: one tuple each, so that threads
 # never see half of it.
-_millisecond: tuple[int, str, str] = (-1, "", "")
+_millisecond: tuple[int, str] = (-1, "")
 _second: tuple[int, str] = (-1, "")
 
 
-def new_ids() -> tuple[str, str]:
-    """A UUID of version 7, and the same as 32 hexadecimal digits, which make a trace id as well."""
+def new_ids(now: int) -> tuple[str, str]:
+    """A UUID of version 7, and a span id; `now` in nanoseconds of the epoch.
+
+    Without its dashes the UUID makes a trace id as well.
+    """
     global _millisecond  # noqa: PLW0603 - a memo of one entry
-    now = time.time_ns() // 1_000_000 & 0xFFFFFFFFFFFF
-    known, text, dashed = _millisecond
+    now //= 1_000_000
+    known, text = _millisecond
     if now != known:
-        text = f"{now:012x}"
-        dashed = f"{text[:8]}-{text[8:]}"
-        _millisecond = (now, text, dashed)
+        text = f"{now & 0xFFFFFFFFFFFF:012x}"
+        text = f"{text[:8]}-{text[8:]}"
+        _millisecond = (now, text)
+    process = _process
     # Always eight digits, and different for 2^28 ids, which no millisecond holds.
-    number = f"{_process.next() & 0xFFFFFFFF | 0x10000000:x}"
-    return f"{dashed}{_process.after_time_dashed}{number}", f"{text}{_process.after_time}{number}"
+    number = f"{process.next() & 0xFFFFFFFF | 0x10000000:x}"
+    return f"{text}{process.after_time}{number}", f"{process.span}{number}"
 
 
 def new_id() -> str:
     """A UUID of version 7: identities sort by the millisecond they were made in."""
-    return new_ids()[0]
-
-
-def new_span_id() -> str:
-    return f"{_process.span}{_process.next() & 0xFFFFFFFF | 0x10000000:x}"
+    return new_ids(time.time_ns())[0]
 
 
 def valid_request_id(text: str) -> bool:
@@ -77,6 +81,8 @@ def valid_request_id(text: str) -> bool:
 
 def parse_traceparent(text: str) -> tuple[str, str] | None:
     """Trace and span id of the caller; None for a header that W3C Trace Context says to ignore."""
+    if _PLAIN_TRACEPARENT.fullmatch(text) is not None:
+        return text[3:35], text[36:52]
     match = _TRACEPARENT.fullmatch(text) if len(text) <= 256 else None
     if match is None:
         return None
@@ -88,11 +94,33 @@ def parse_traceparent(text: str) -> tuple[str, str] | None:
 
 def moment() -> str:
     """Now, as events say it: RFC 3339 in UTC, always with six digits of a second."""
+    return written(time.time_ns())
+
+
+def written(now: int) -> str:
+    """Nanoseconds of the epoch as events say them."""
     global _second  # noqa: PLW0603 - a memo of one entry
-    now = time.time_ns() // 1000
+    now //= 1000
+    second = now // 1_000_000
     known, text = _second
-    if now // 1_000_000 != known:
-        known = now // 1_000_000
-        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(known))
-        _second = (known, text)
-    return f"{text}.{str(now + _MANY_DIGITS)[-6:]}Z"
+    if second != known:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+        _second = (second, text)
+    return f"{text}{_DIGITS[now // 1000 % 1000]}{_DIGITS[now % 1000]}Z"
+
+
+def span(start: int, took: int) -> tuple[str, str]:
+    """Start and end of what began at `start` and took so many nanoseconds.
+
+    The end is by the clock that nobody sets, so that the two never contradict the duration.
+    """
+    first = start // 1000
+    last = (start + took) // 1000
+    known, text = _second
+    if first // 1_000_000 != known or last // 1_000_000 != known:
+        return written(start), written(start + took)
+    digits = _DIGITS
+    return (
+        f"{text}{digits[first // 1000 % 1000]}{digits[first % 1000]}Z",
+        f"{text}{digits[last // 1000 % 1000]}{digits[last % 1000]}Z",
+    )

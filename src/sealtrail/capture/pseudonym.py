@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
 import unicodedata
 from hashlib import sha256
@@ -27,6 +28,7 @@ _BLOCK: Final = 64
 _MAX_TOKENS: Final = 1024
 # An attempted name is typed by a client.
 _MAX_VALUE: Final = 1024
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}", re.ASCII)
 
 
 class Pseudonyms:
@@ -37,6 +39,7 @@ class Pseudonyms:
         self._folder = folder
         self._salt = secrets.token_hex(16)
         self._tokens: dict[int, str] = {}
+        self._headers: dict[int, tuple[str, str]] = {}
         self._pads: tuple[_Hash, _Hash] | None = None
 
     def of_token(self, token: str) -> str:
@@ -55,6 +58,17 @@ class Pseudonyms:
             self._tokens[key] = known
         return known
 
+    def of_authorization(self, header: str) -> tuple[str, str]:
+        """Scheme and hash of the credential in an Authorization header, remembered as for `of_token`."""
+        key = hash(self._salt + header)
+        known = self._headers.get(key)
+        if known is None:
+            known = (_scheme(header), self.of_token(header))
+            if len(self._headers) >= _MAX_TOKENS:
+                self._headers.clear()
+            self._headers[key] = known
+        return known
+
     def of(self, purpose: str, value: str) -> str:
         """32 hexadecimal digits; the same value hashes differently for another purpose."""
         pads = self._pads
@@ -69,6 +83,12 @@ class Pseudonyms:
     def of_name(self, name: str) -> str:
         """Hash of a user name, the same however it was written: case, blanks and Unicode forms are evened."""
         return self.of("user", unicodedata.normalize("NFKC", name[:_MAX_VALUE]).strip().casefold())
+
+
+def _scheme(authorization: str) -> str:
+    """The scheme of an Authorization header; `other` where it holds nothing but a credential."""
+    scheme, _, credential = authorization.partition(" ")
+    return scheme.lower() if credential and _SCHEME.fullmatch(scheme) is not None else "other"
 
 
 def _pads(key: bytes) -> tuple[_Hash, _Hash]:

@@ -44,7 +44,8 @@ _MAX_NOTES: Final = 64
 class Recorder:
     """One service of one process. Recorders of the same folder share the process's segment.
 
-    `errors` counts events that were lost to a fault of ours; `spool` counts what the disk did.
+    `constants` are the bytes that follow those of every event, up to what the spool adds. `errors` counts
+    events that were lost to a fault of ours; `spool` counts what the disk did.
     """
 
     def __init__(self, settings: CaptureSettings, *, version: str = "", environment: str = "") -> None:
@@ -62,7 +63,7 @@ class Recorder:
 
     def _describe(self) -> None:
         notes: list[str] = []
-        self._constants = constants(
+        self.constants = constants(
             hostile.text(self.settings.service, 256, notes),
             version=hostile.text(self._version, 256, notes),
             environment=hostile.text(self._environment, 256, notes),
@@ -93,7 +94,7 @@ class Recorder:
                 line = encode(event)
             if len(line) > _MAX_LINE:
                 line = _shrunk(event)
-            head = line[:-1] + self._constants
+            head = line[:-1] + self.constants
             return self.spool.write(head, tail, audit=audit, fsync=fsync, certain=certain)
         except Exception:
             # Whatever it is, the application must not see it. It is counted, and told once with its trace,

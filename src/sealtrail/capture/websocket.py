@@ -25,6 +25,7 @@ _ABNORMAL: Final = 1006
 class WebsocketExchange(AsgiExchange):
     """A websocket, from its handshake to its close. It is open once `status` is 101."""
 
+    is_plain = False
     action = "websocket.open"
     code = 0
 

@@ -40,7 +40,10 @@ class WsgiCapture:
         if ENVIRON_KEY in environ:
             return self.app(environ, start_response)
         try:
-            exchange = WsgiExchange(self.recorder, environ, start_response, self.route)
+            exchange = WsgiExchange(self.recorder, of_environ(environ))
+            exchange.environ = environ
+            exchange.start_response = start_response
+            exchange.template = self.route
             environ[ENVIRON_KEY] = True  # not the exchange: a cycle would be left to the garbage collector
             block = self.recorder.blocks.find(exchange.client_ip)
         except Exception:  # our own fault must not cost the application a request
@@ -61,54 +64,45 @@ class WsgiCapture:
 class WsgiExchange(Exchange):
     """One request and its response; also the response's body on its way through."""
 
+    environ: dict[str, Any]
+    start_response: StartResponse
+    template: Route
     body: Iterable[bytes] = ()
     _write: Callable[[bytes], object] | None = None
-
-    def __init__(
-        self, recorder: Recorder, environ: dict[str, Any], start_response: StartResponse, route: Route
-    ) -> None:
-        super().__init__(recorder, of_environ(environ))
-        self._environ = environ
-        self._start_response = start_response
-        self._route = route
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
     ) -> Callable[[bytes], object]:
         """What the application calls in place of the server's start_response."""
         try:
-            headers = self._head(status, headers)
+            if not self.route:
+                # Now, because frameworks forget their request before the body is drawn.
+                self.route = self.template(self.environ)
+            self.status = int(status[:3])
+            self.length = -1
+            self.mime = ""
+            # A new list: the application may use its own again.
+            kept: list[tuple[str, str]] = []
+            for pair in headers:
+                size = len(pair[0])
+                if size == 12:
+                    name = pair[0].lower()
+                    if name == "content-type":
+                        self.mime = pair[1]
+                    elif name == "x-request-id":
+                        continue
+                elif size == 14 and pair[0].lower() == "content-length" and pair[1].isdigit():
+                    self.length = int(pair[1][:16])
+                kept.append(pair)
+            kept.append(("X-Request-ID", self.request_id))
+            headers = kept
         except Exception:  # the application's response matters more than our record of it
             self.recorder.failed()
         if exc_info is None:
-            self._write = self._start_response(status, headers)
+            self._write = self.start_response(status, headers)
         else:
-            self._write = self._start_response(status, headers, exc_info)
+            self._write = self.start_response(status, headers, exc_info)
         return self.write
-
-    def _head(self, status: str, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Take note of a response's head; the headers to send, which carry this request's id."""
-        if not self.route:
-            # Now, because frameworks forget their request before the body is drawn.
-            self.route = self._route(self._environ)
-        self.status = int(status[:3])
-        self.length = -1
-        self.mime = ""
-        # A new list: the application may use its own again.
-        kept: list[tuple[str, str]] = []
-        for pair in headers:
-            size = len(pair[0])
-            if size == 12:
-                name = pair[0].lower()
-                if name == "content-type":
-                    self.mime = pair[1]
-                elif name == "x-request-id":
-                    continue
-            elif size == 14 and pair[0].lower() == "content-length" and pair[1].isdigit():
-                self.length = int(pair[1][:16])
-            kept.append(pair)
-        kept.append(("X-Request-ID", self.request_id))
-        return kept
 
     def write(self, data: bytes) -> object:
         """The old way of sending a body."""
@@ -143,7 +137,7 @@ class WsgiExchange(Exchange):
     def refuse(self, block: str) -> Iterable[bytes]:
         """Answer in the application's place."""
         body = self.refusal(block)
-        self._start_response("403 Forbidden", self.refusal_headers())
+        self.start_response("403 Forbidden", self.refusal_headers())
         return [body] if body else []
 
 

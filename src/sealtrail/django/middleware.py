@@ -86,6 +86,8 @@ class SealtrailMiddleware:
 class DjangoExchange(Exchange):
     """One request and its response."""
 
+    asks = True
+
     def __init__(self, recorder: Recorder, request: Any) -> None:
         scope = getattr(request, "scope", None)
         if scope is None:
@@ -100,12 +102,12 @@ class DjangoExchange(Exchange):
     def answered(self, response: Any) -> Any:
         """Take note of a response's head, and have its end recorded."""
         try:
-            self._note(response)
+            self._respond(response)
         except Exception:  # the application's response matters more than our record of it
             self.recorder.failed()
         return response
 
-    def _note(self, response: Any) -> None:
+    def _respond(self, response: Any) -> None:
         self.status = response.status_code
         self.mime = response.headers.get("Content-Type", "")
         match = getattr(self._request, "resolver_match", None)

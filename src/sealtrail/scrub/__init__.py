@@ -9,7 +9,7 @@ from sealtrail.scrub.names import secret_name
 from sealtrail.scrub.policy import REPLACE, Policy
 from sealtrail.scrub.shapes import Finding, findings
 from sealtrail.scrub.tree import details, value
-from sealtrail.scrub.web import headers, is_clean, is_clean_target, path, query, url
+from sealtrail.scrub.web import headers, is_clean, is_clean_query, path, query, url
 
 __all__ = [
     "MAX_TEXT",
@@ -21,7 +21,7 @@ __all__ = [
     "findings",
     "headers",
     "is_clean",
-    "is_clean_target",
+    "is_clean_query",
     "path",
     "query",
     "secret_name",

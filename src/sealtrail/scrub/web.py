@@ -11,41 +11,22 @@ from sealtrail.scrub.names import secret_name
 from sealtrail.scrub.policy import MARK, REPLACE, Policy
 from sealtrail.scrub.shapes import findings
 
-# Segments so short, and of such characters, that no shape of a secret fits in them or across them.
-_PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_.~-]{0,10})*+", re.ASCII)
-
 _PAIRS: Final = re.compile(r"([&;#])")
 
 
 def is_clean(value: str) -> bool:
     """True where a text holds nothing to remove. Cheap, on the safe side: False asks for a closer look."""
-    return "%" not in value and "=" not in value and not findings(value)
+    return "%" not in value and not rules_in(value)
 
 
-def is_clean_target(path: str, query: str) -> bool:
-    """The same for a request's path and query string."""
-    if query and query not in _known and not _is_clean_query(query):
-        return False
-    return _PLAIN_PATH.fullmatch(path) is not None or is_clean(path)
-
-
-# Clients send the same queries over and over. Only clean ones are remembered, and a bounded number of them.
-_MAX_KNOWN: Final = 2048
-_MAX_KNOWN_QUERY: Final = 128
-_known: set[str] = set()
-
-
-def _is_clean_query(query: str) -> bool:
+def is_clean_query(query: str) -> bool:
+    """The same for a query string, which has the names of values in it."""
     if "%" in query or "+" in query or ";" in query or findings(query):
         return False
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
         if secret_name(name) or "=" in value or ":" in value:
             return False
-    if len(query) <= _MAX_KNOWN_QUERY:
-        if len(_known) >= _MAX_KNOWN:
-            _known.clear()
-        _known.add(query)
     return True
 
 

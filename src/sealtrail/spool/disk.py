@@ -81,7 +81,8 @@ class Spool:
         self._sync_lock = threading.Lock()
         self._named = (0, 0)  # inode of the segment whose name is durable
         self._refused = (0, 0)  # inode of the segment that the disk refused to sync
-        self._look_at = 0  # bytes left until the next look
+        self._granted = 0  # bytes that may be written until the next look
+        self._room = 0  # what is left of them
         self._trouble = False
         self._used = 0
         self._retry_look = 0.0
@@ -114,7 +115,8 @@ class Spool:
             self._busy = True
             try:
                 if certain or fsync:
-                    self._look_at, self._retry_look = 0, 0.0
+                    self._settle()
+                    self._retry_look = 0.0
                 done = self._write(head, tail, audit)
                 # Before the late ones, which may go on in a new segment.
                 copy, inode = os.dup(self._descriptor) if fsync and done else -1, self._inode
@@ -132,20 +134,23 @@ class Spool:
     def _write(self, head: bytes, tail: bytes, audit: bool) -> bool:
         number = self._seq
         self._seq = number + 1
-        if (self._look_at <= 0 or self._size >= self.segment_bytes) and not self._ready(audit):
+        if self._room <= 0 and not self._ready(audit):
             return False
         line = b"%b%b%d%b}\n" % (head, self._identity, number, tail)
         if self._torn:
             # Whatever half a line stands before: it ends here, and is never glued to this one.
             line = b"\n" + line
-        self._torn = True
         try:
             count = os.write(self._descriptor, line)
-        except OSError as error:
+        except BaseException as error:
+            # Nothing or a part of it may be in the file, also where a signal's handler raised.
+            self._torn = True
+            if not isinstance(error, OSError):
+                raise
             return self._lost(f"the spool cannot be written: {error.strerror}")
-        self._size += count
-        self._look_at -= count
+        self._room -= count
         if count != len(line):
+            self._torn = True
             return self._lost("the spool took only part of an event: the disk is full")
         self._torn = False
         self.written += 1
@@ -158,8 +163,14 @@ class Spool:
     def _lost(self, message: str) -> bool:
         self._tell("write", message)
         self.failed += 1
-        self._look_at, self._trouble = 0, True
+        self._settle()
+        self._trouble = True
         return False
+
+    def _settle(self) -> None:
+        """Count what was written into the segment; the next event asks for room."""
+        self._size += self._granted - self._room
+        self._granted = self._room = 0
 
     def _ready(self, audit: bool) -> bool:
         """True with room in the folder and an open segment; counts the event where it is not so.
@@ -167,22 +178,21 @@ class Spool:
         Asked now and then, and for each event for as long as something is wrong: then with a look at the
         folder once a second.
         """
+        self._settle()
         if not self._trouble or time.monotonic() >= self._retry_look:
             self._look()
+        self._trouble = True
         if self._used >= self.limit_bytes - (0 if audit else self.reserve_bytes):
             self._tell("full", "the spool folder is full: events are dropped and counted")
             self.dropped += 1
-            self._look_at, self._trouble = 0, True
             return False
         if (self._descriptor < 0 or self._size >= self.segment_bytes) and not self._open():
             self.failed += 1
-            self._look_at, self._trouble = 0, True
             return False
-        if self._used >= self.limit_bytes - self.reserve_bytes:
-            # Within the reserve it is asked for each event which kind it is.
-            self._look_at, self._trouble = 0, True
-        else:
-            self._look_at, self._trouble = _LOOK_BYTES, False
+        # Within the reserve it is asked for each event which kind it is.
+        if self._used < self.limit_bytes - self.reserve_bytes:
+            self._trouble = False
+            self._granted = self._room = max(1, min(_LOOK_BYTES, self.segment_bytes - self._size))
         return True
 
     def _look(self) -> None:
@@ -238,7 +248,7 @@ class Spool:
             return False
         self._descriptor = descriptor
         self._inode = (status.st_dev, status.st_ino)
-        self._size = 0
+        self._size = self._granted = self._room = 0
         self._torn = False
         self._look()
         return True
@@ -275,7 +285,8 @@ class Spool:
         except OSError as error:
             self._tell("sync", f"the disk refused to sync the spool: {error.strerror}")
             self._refused = inode
-            self._look_at = 0
+            with self._lock:
+                self._settle()
             return False
         return True
 
