@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sealtrail import scrub
 from sealtrail.scrub.shapes import findings
 
 
@@ -109,11 +110,22 @@ def test_hostile_text_ends_and_is_not_taken_for_more_than_it_holds(name):
 
 @pytest.mark.corpus
 def test_nine_in_ten_of_the_labelled_values_are_found_and_one_in_a_hundred_of_the_others(corpora: Path):
+    """Every labelled value counts, 244 secrets and 249 others: none is left out for having no shape.
+
+    What is known to be missed has none: nine digits in a row that may be a social security number, and a
+    token of three parts whose first begins as no Discord token does. Of the others, six stand behind a name
+    such as `_authToken=`: they have no shape, and scrub.text takes them by that name, as it should.
+    """
     rows = [json.loads(row) for row in (corpora / "data/secret_values.jsonl").read_bytes().splitlines()]
     values = [
         (base64.b64decode(row["value_base64"]).decode("utf-8", "replace"), row["secret"]) for row in rows
     ]
-    missed = [value for value, secret in values if secret and not findings(value)]
-    wrong = [value for value, secret in values if not secret and findings(value)]
-    assert len(missed) <= 0.1 * sum(secret for _, secret in values), missed
-    assert len(wrong) <= 0.01 * sum(not secret for _, secret in values), wrong
+    secrets = [value for value, secret in values if secret]
+    others = [value for value, secret in values if not secret]
+    assert (len(secrets), len(others)) == (244, 249)
+    missed = [value for value in secrets if scrub.text(value)[0] == value]
+    wrong = [value for value in others if findings(value)]
+    assert len(missed) <= 0.1 * len(secrets), missed
+    assert len(wrong) <= 0.01 * len(others), wrong
+    named = [value for value in others if scrub.text(value)[1] and not findings(value)]
+    assert all("_authToken=" in value or "aws_access_key" in value for value in named), named

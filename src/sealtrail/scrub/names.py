@@ -31,6 +31,12 @@ _ALWAYS: Final = {
     "passcode": "password",
     "passwort": "password",
     "kennwort": "password",
+    "contrasena": "password",
+    "contrasenya": "password",
+    "senha": "password",
+    "wachtwoord": "password",
+    "motdepasse": "password",
+    "keypass": "password",
     "pwd": "password",
     "pw": "password",
     "pass": "password",
@@ -62,6 +68,11 @@ _ALWAYS: Final = {
     "iban": "bank",
     "dob": "birth",
     "mrn": "medical-record",
+    "medicare": "health-id",
+    "medicaid": "health-id",
+    "aadhaar": "national-id",
+    "nino": "national-id",
+    "privkey": "private-key",
     "token": "token",
     "pin": "pin",
     "authorization": "authorization",
@@ -72,16 +83,16 @@ _ALWAYS: Final = {
 
 # What makes a secret word a statement about the secret rather than the secret.
 _DESCRIBING_TEXT: Final = """
-    age algorithm area at attempts budget changed class count created enabled endpoint expired expires
-    expiry expiration format help hint id ids index is izer language last length len level lifetime
-    limit list max method min model mode must name names needed ok only options policy present provider
-    rate ratio required rejected requests reset rotated rules scheme score seen size status strength
-    table type types updated url usage used valid validity verified version
+    accepted age algorithm area at banner attempts budget changed class consent count created enabled
+    endpoint expired expires expiry expiration format help hint id ids index is izer language last length
+    len level lifetime limit list max method min model mode must name names needed ok only options policy
+    present provider rate ratio required rejected requests reset rotated rules scheme score seen size status
+    strength table type types updated url usage used valid validity verified version
 """
 _DESCRIBING: Final = frozenset(_DESCRIBING_TEXT.split())
 _ASKING_TEXT: Final = """
     audio cached completion count has input is max min no num output per prompt reasoning requires text
-    total use uses used
+    shipping total use uses used
 """
 _ASKING: Final = frozenset(_ASKING_TEXT.split())
 
@@ -103,6 +114,19 @@ _TOGETHER: Final = (
     ("key", "license", "api-key"),
     ("key", "subscription", "api-key"),
     ("key", "client", "api-key"),
+    ("key", "app", "api-key"),
+    ("key", "application", "api-key"),
+    ("key", "consumer", "api-key"),
+    ("key", "functions", "api-key"),
+    ("key", "db", "api-key"),
+    ("key", "database", "api-key"),
+    ("key", "priv", "private-key"),
+    ("key", "hmac", "private-key"),
+    ("key", "tls", "private-key"),
+    ("key", "ssl", "private-key"),
+    ("key", "pgp", "private-key"),
+    ("key", "gpg", "private-key"),
+    ("key", "certificate", "private-key"),
     ("keys", "api", "api-key"),
     ("keys", "access", "api-key"),
     ("keys", "private", "private-key"),
@@ -111,9 +135,16 @@ _TOGETHER: Final = (
     ("tokens", "auth", "token"),
     ("tokens", "api", "token"),
     ("id", "session", "session"),
+    ("session", "laravel", "session"),
+    ("session", "aiohttp", "session"),
+    ("session", "user", "session"),
+    ("session", "gitlab", "session"),
+    ("sid", "connect", "session"),
     ("key", "session", "session"),
     ("code", "security", "card"),
     ("answer", "security", "answer"),
+    ("code", "time", "otp"),
+    ("passe", "de", "password"),
     ("code", "auth", "code"),
     ("code", "authorization", "code"),
     ("code", "verification", "code"),
@@ -149,6 +180,14 @@ _TOGETHER: Final = (
     ("security", "social", "ssn"),
     ("id", "tax", "tax-id"),
     ("id", "national", "national-id"),
+    ("number", "insurance", "health-id"),
+    ("no", "insurance", "health-id"),
+    ("id", "insurance", "health-id"),
+    ("plan", "health", "health-id"),
+    ("number", "beneficiary", "health-id"),
+    ("number", "patient", "medical-record"),
+    ("number", "record", "medical-record"),
+    ("number", "pan", "card"),
     ("number", "passport", "passport"),
     ("no", "passport", "passport"),
     ("license", "driver", "license"),

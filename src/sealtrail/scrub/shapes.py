@@ -13,6 +13,7 @@ from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from sealtrail.scrub import vendors
 from sealtrail.scrub.numbers import CARD, IBAN, SSN, iban_end, is_card
 
 
@@ -48,21 +49,15 @@ def _is_credential(match: re.Match[str]) -> bool:
     return len(value) >= 20 or any(c.isdigit() for c in value)
 
 
-def _is_short(shape: _Shape) -> bool:
-    return shape.rule in _SHORT or shape.literals in {("whsec_",), ("_authToken",)}
-
-
 _B: Final = r"(?<![A-Za-z0-9])"
-_E: Final = r"(?![A-Za-z0-9])"
 
 
 def _re(pattern: str, flags: int = 0) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII | flags)
 
 
-_SHAPES: Final = (
-    _Shape("aws-key", ("AKIA", "ASIA", "ABIA", "ACCA"), _re(_B + r"A(?:KI|SI|BI|CC)A[A-Z0-9]{16}" + _E)),
-    _Shape("aws-key", ("A3T",), _re(_B + r"A3T[A-Z0-9]{17}" + _E)),
+# What stands in a context, or of parts of fewer than 16 characters: looked for in every text.
+_ALWAYS_SHAPES: Final = (
     _Shape(
         "aws-secret",
         ("aws", "AWS"),
@@ -76,60 +71,35 @@ _SHAPES: Final = (
         ("AccountKey=", "SharedAccessKey="),
         _re(r"(?:Account|SharedAccess)Key=(?P<value>[A-Za-z0-9+/]{20,200}={0,2})"),
     ),
+    _Shape("azure-sas", ("sig=",), _re(r"(?<![A-Za-z0-9_-])sig=(?P<value>[A-Za-z0-9+/%]{43,128}={0,2})")),
     _Shape(
-        "url-userinfo", ("@",), _re(r"://(?P<value>[^/\s:@\"'<>]{0,256}:[^/\s@\"'<>]{1,256})@[A-Za-z0-9\[]")
+        "url-userinfo",
+        ("@",),
+        _re(r":(?:\\?/){2}(?P<value>[^/\s:@\"'<>]{0,256}:[^/\s@\"'<>]{1,256})@[A-Za-z0-9\[]"),
     ),
-    _Shape("github", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), _re(_B + r"gh[pousr]_[A-Za-z0-9]{36,255}")),
-    _Shape("github", ("github_pat_",), _re(_B + r"github_pat_[A-Za-z0-9_]{22,255}")),
-    _Shape(
-        "gitlab",
-        ("gl",),
-        _re(
-            _B + r"gl(?:(?:pat|dt|ft|rt|cbt|feat|ffct)-(?:[A-Za-z0-9_-]{20,64}(?![A-Za-z0-9_-]))"
-            r"|soat-[A-Za-z0-9_-]{20,50}(?![A-Za-z0-9_-])|imt-[A-Za-z0-9_-]{25}(?![A-Za-z0-9_-])"
-            r"|ptt-[A-Za-z0-9_-]{40}(?![A-Za-z0-9_-])|agent-[A-Za-z0-9_-]{50,100}(?![A-Za-z0-9_-])"
-            r"|oas-[A-Za-z0-9_-]{64}(?![A-Za-z0-9_-]))"
-        ),
-    ),
-    _Shape("gitlab", ("GR1348941",), _re(_B + r"GR1348941[A-Za-z0-9_-]{20,50}(?![A-Za-z0-9_-])")),
     _Shape("slack", ("xox",), _re(_B + r"xox[a-z](?:\.xox[a-z])?-(?:\d{1,20}-){0,5}[A-Za-z0-9-]{8,256}")),
-    _Shape("slack", ("xapp-",), _re(_B + r"xapp-\d-[A-Z0-9]{1,32}-\d{1,20}-[a-f0-9]{8,128}")),
     _Shape(
         "slack",
         ("hooks.slack.com/",),
-        _re(r"hooks\.slack\.com/(?:services|workflows)/(?P<value>[A-Za-z0-9/]{20,256})"),
+        _re(r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<value>[A-Za-z0-9/]{20,256})"),
     ),
     _Shape(
-        "stripe", ("k_live_", "k_test_", "k_prod_"), _re(_B + r"[sr]k_(?:live|test|prod)_[A-Za-z0-9]{10,255}")
+        "webhook",
+        ("/api/webhooks/",),
+        _re(r"discord(?:app)?\.com/api/webhooks/(?P<value>\d{10,20}/[A-Za-z0-9_-]{60,80})"),
+    ),
+    _Shape(
+        "webhook", (".webhook.office.com/",), _re(r"\.webhook\.office\.com/(?P<value>[A-Za-z0-9/@-]{60,300})")
+    ),
+    _Shape(
+        "webhook",
+        ("hooks.zapier.com/",),
+        _re(r"hooks\.zapier\.com/hooks/catch/(?P<value>[A-Za-z0-9/]{8,80})"),
     ),
     _Shape("stripe", ("whsec_",), _re(_B + r"whsec_[A-Za-z0-9+/]{24,128}={0,2}")),
-    _Shape("google", ("AIza",), _re(_B + r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])")),
-    _Shape("google", ("ya29.",), _re(_B + r"ya29\.[A-Za-z0-9_-]{20,1024}")),
-    _Shape("google", ("GOCSPX-",), _re(_B + r"GOCSPX-[A-Za-z0-9_-]{20,64}")),
-    _Shape("npm", ("npm_",), _re(_B + r"npm_[A-Za-z0-9]{36}" + _E)),
     _Shape(
         "npm", ("_authToken",), _re(r"//[^\s/]{1,256}/:_authToken=\s{0,3}(?P<value>(?!\$)[^\s\"']{8,256})")
     ),
-    _Shape("sendgrid", ("SG.",), _re(_B + r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}")),
-    _Shape("openai", ("T3BlbkFJ",), _re(_B + r"sk-[A-Za-z0-9_-]{16,160}T3BlbkFJ[A-Za-z0-9_-]{16,160}")),
-    _Shape("anthropic", ("sk-ant-",), _re(_B + r"sk-ant-[A-Za-z0-9_-]{20,200}")),
-    _Shape("vault", ("hvs.", "hvb.", "hvr."), _re(_B + r"hv[sbr]\.[A-Za-z0-9_-]{20,256}")),
-    _Shape("pypi", ("pypi-AgE",), _re(_B + r"pypi-AgE[A-Za-z0-9_-]{82,1024}")),
-    _Shape("square", ("sq0csp-", "sq0atp-"), _re(_B + r"sq0(?:csp|atp)-[A-Za-z0-9_\\-]{22,64}")),
-    _Shape("mailchimp", ("-us",), _re(_B + r"[0-9a-f]{32}-us\d{1,2}" + _E)),
-    _Shape("telegram", (":AA",), _re(_B + r"\d{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])")),
-    _Shape("twilio", ("SK", "AC"), _re(_B + r"(?:SK|AC)[a-z0-9]{32}" + _E)),
-    _Shape(
-        "digitalocean", ("do_v1_", "oo_v1_", "or_v1_", "op_v1_"), _re(_B + r"do[opr]_v1_[a-f0-9]{64}" + _E)
-    ),
-    _Shape(
-        "shopify",
-        ("shpat_", "shpca_", "shppa_", "shpss_"),
-        _re(_B + r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32}" + _E),
-    ),
-    _Shape("huggingface", ("hf_",), _re(_B + r"hf_[A-Za-z0-9]{34}" + _E)),
-    _Shape("docker", ("dckr_pat_",), _re(_B + r"dckr_pat_[A-Za-z0-9_-]{20,64}")),
-    _Shape("age", ("AGE-SECRET-KEY-1",), _re(r"AGE-SECRET-KEY-1[0-9A-Z]{58}")),
     _Shape(
         "bearer",
         ("earer", "EARER"),
@@ -143,14 +113,65 @@ _SHAPES: Final = (
         _is_basic,
     ),
     _Shape(
-        "discord", (), _re(_B + r"[A-Za-z]?[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}")
+        "password-hash",
+        ("$2a$", "$2b$", "$2y$"),
+        _re(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}(?![A-Za-z0-9])"),
+    ),
+    _Shape(
+        "password-hash",
+        ("$argon2", "$1$", "$5$", "$6$", "$y$", "$apr1$", "$scrypt$", "$pbkdf2"),
+        _re(
+            r"\$(?:argon2(?:id|i|d)\$(?:v=\d{1,3}\$)?[a-z0-9=,]{5,64}\$[A-Za-z0-9+/.-]{8,128}\$[A-Za-z0-9+/]{16,256}"
+            r"|(?:1|apr1)\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{22}|5\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,16}\$"
+            r"[./A-Za-z0-9]{43}|6\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}|y\$[./A-Za-z0-9]{1,16}"
+            r"\$[./A-Za-z0-9]{1,64}\$[./A-Za-z0-9]{43}|(?:scrypt|pbkdf2[a-z0-9-]{0,16})\$[A-Za-z0-9+/.,=-]{1,40}\$"
+            r"[A-Za-z0-9+/.=-]{8,128}\$[A-Za-z0-9+/.=-]{16,256})"
+        ),
+    ),
+    _Shape(
+        "password-hash",
+        ("pbkdf2_sha", "pbkdf2:sha", "scrypt:"),
+        _re(
+            _B + r"(?:pbkdf2_sha\d{1,3}\$\d{1,9}\$[A-Za-z0-9]{1,64}\$[A-Za-z0-9+/]{27,88}={0,2}"
+            r"|(?:pbkdf2:sha\d{1,3}:\d{1,9}|scrypt:\d{1,9}:\d{1,3}:\d{1,3})\$[A-Za-z0-9]{1,64}\$[a-f0-9]{40,128})"
+        ),
     ),
 )
-# These can be made of parts of fewer than 16 characters; the others are only looked for beside a longer run.
-_SHORT: Final = frozenset({"aws-secret", "azure-key", "url-userinfo", "slack", "bearer", "basic"})
-_ALWAYS: Final = tuple((text, shape) for shape in _SHAPES for text in shape.literals if _is_short(shape))
-_IN_RUNS: Final = tuple((text, shape) for shape in _SHAPES for text in shape.literals if not _is_short(shape))
-_DISCORD: Final = _SHAPES[-1]
+_ALWAYS: Final = tuple((text, shape) for shape in _ALWAYS_SHAPES for text in shape.literals)
+
+# Tokens: looked for beside a run of 16 and more of the characters that tokens are made of.
+_TOKENS: Final = tuple(
+    _Shape(rule, tuple(literals.split()), _re(_B + pattern))
+    for rule, literals, pattern in (
+        *vendors.CLOUDS,
+        *vendors.CODE,
+        *vendors.WATCHING,
+        *vendors.MONEY,
+        *vendors.PEOPLE,
+        *vendors.MODELS,
+    )
+)
+_INNER: Final = tuple(
+    (text, _Shape(rule, tuple(literals.split()), _re(_B + pattern)))
+    for rule, literals, pattern in vendors.INNER
+    for text in literals.split()
+)
+_DISCORD: Final = _Shape(
+    "discord",
+    (),
+    _re(_B + r"[A-Za-z]?[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}"),
+)
+# What a token may begin with, by its first three characters: one look tells which of many to look for.
+_HEAD: Final = 3
+_FOLLOWING: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"
+_BY_HEAD: Final[dict[str, list[tuple[str, _Shape]]]] = {}
+for _shape in _TOKENS:
+    for _literal in _shape.literals:
+        for _head in [_literal[:_HEAD]] if len(_literal) >= _HEAD else [_literal + c for c in _FOLLOWING]:
+            _BY_HEAD.setdefault(_head, []).append((_literal, _shape))
+_HEADS: Final = _re(_B + r"(?=([A-Za-z0-9][!-~]{2}))")
+# As much of a token may stand before its first long run: `dp.st.` and a name of 40.
+_BEFORE: Final = 48
 
 # From the start of a run only, and without giving back: each character is read once.
 _DOTTED: Final = _re(
@@ -174,20 +195,23 @@ _GROUPING: Final = b" -."
 # Characters of tokens to x, so that a token's length shows.
 _RUN: Final = b"x" * 16
 _TOKEN: Final = bytes(120 if (chr(c).isalnum() and c < 128) or c in b"_-" else c for c in range(256))
+_REST: Final = re.compile(rb"x*+")
+# Between a backslash and itself nothing is escaped: `\\\\n` is a backslash and an n.
+_ESCAPES: Final = _re(r"\\(?:\\|[nrtbf]|u[0-9a-fA-F]{4})")
 
 
 def findings(text: str) -> list[Finding]:
     """Secrets in a text by their shape, in no order, possibly overlapping."""
     found: list[Finding] = []
+    if "\\" in text:
+        text = _ESCAPES.sub(_blanks, text)
     raw = text.encode("ascii", "replace")
     runs = raw.translate(_TOKEN)
     for literal, shape in _ALWAYS:
         if literal in text:
             _search(shape, text, found)
     if _RUN in runs:
-        for literal, shape in _IN_RUNS:
-            if literal in text:
-                _search(shape, text, found)
+        _tokens(text, runs, found)
         if "eyJ" in text:
             _json_tokens(text, found)
         if b".xxxxxx." in runs:
@@ -200,6 +224,35 @@ def findings(text: str) -> list[Finding]:
     if b"000000000" in classes or b"AA00" in classes:
         _numbers(text, found)
     return found
+
+
+def _blanks(match: re.Match[str]) -> str:
+    """As many blanks as an escaped line end is long: what follows it begins there, as it does unescaped."""
+    return match[0] if match[0] == "\\\\" else " " * len(match[0])
+
+
+def _tokens(text: str, runs: bytes, found: list[Finding]) -> None:
+    """Tokens of vendors, looked for where characters run on for long."""
+    beside = ""
+    end = 0
+    start = runs.find(_RUN)
+    while start >= 0:
+        stop = start + len(_RUN)
+        while runs.startswith(_RUN, stop):
+            stop += len(_RUN)
+        run = _REST.match(runs, stop)
+        stop = run.end() if run is not None else stop
+        begin = start - _BEFORE
+        beside += text[end:stop] if begin <= end else " " + text[begin:stop]
+        end = stop
+        start = runs.find(_RUN, stop)
+    for head in _BY_HEAD.keys() & set(_HEADS.findall(beside)):
+        for literal, shape in _BY_HEAD[head]:
+            if literal in beside:
+                _search(shape, text, found)
+    for literal, shape in _INNER:
+        if literal in (text if literal in vendors.SCATTERED else beside):
+            _search(shape, text, found)
 
 
 def _search(shape: _Shape, text: str, found: list[Finding]) -> None:
