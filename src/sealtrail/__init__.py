@@ -7,6 +7,7 @@ from sealtrail.capture.acts import audit, logged_out, login_failed, login_succee
 from sealtrail.capture.auditing import audited, auditing
 from sealtrail.capture.carry import carried
 from sealtrail.capture.context import actor, request_id, touched
+from sealtrail.capture.ticket import ticket
 
 __all__ = [
     "actor",
@@ -18,5 +19,6 @@ __all__ = [
     "login_failed",
     "login_succeeded",
     "request_id",
+    "ticket",
     "touched",
 ]

@@ -161,3 +161,36 @@ def test_a_target_is_asked_for_before_the_call_changes_what_it_is_made_of(made, 
 
     empty(["17"])
     assert events()[0]["sealtrail.target.id"] == "17"
+
+
+def test_a_state_is_that_of_the_moment_it_was_set(made, events):
+    row = {"role": "viewer", "tags": ["a"]}
+    with sealtrail.auditing("user.update") as act:
+        act.before = row
+        row["role"] = "admin"
+        row["tags"].append("b")
+        act.after = row
+    with sealtrail.auditing("user.update") as act:
+        act.before, act.after = {}, {}
+        act.before["role"] = "viewer"  # filled in afterwards
+        act.after["role"] = "admin"
+    assert [e["sealtrail.change"] for e in events()] == [
+        [{"path": "role", "old": "viewer", "new": "admin"}, {"path": "tags[1]", "new": "b"}],
+        [{"path": "role", "old": "viewer", "new": "admin"}],
+    ]
+    assert row == {"role": "admin", "tags": ["a", "b"]}
+
+
+def test_an_object_may_be_watched(made, events):
+    class User:
+        def __init__(self):
+            self.name, self.password, self._cache = "alice", "old-one-1", object()
+
+    user = User()
+    with sealtrail.auditing("user.update", target=("user", "42"), watch=user) as act:
+        user.name, user.password = "bob", "new-one-2"
+    assert act.recorded
+    assert events()[0]["sealtrail.change"] == [
+        {"path": "name", "old": "alice", "new": "bob"},
+        {"path": "password", "old": "[redacted:password]", "new": "[redacted:password]"},
+    ]

@@ -64,3 +64,19 @@ def test_the_last_object_touched_counts_and_several_are_noted(app, events):
     (event,) = events()
     assert (event["sealtrail.object.type"], event["sealtrail.object.id"]) == ("invoice", "2")
     assert event["sealtrail.notes"] == ["object.several"]
+
+
+def test_who_is_impersonated_is_on_every_event_of_the_request(app, events):
+    @app.get("/as-alice")
+    def as_alice():
+        sealtrail.actor("root", tenant="acme", effective_id="alice")
+        sealtrail.audit("a.read")
+        with sealtrail.auditing("b.read", required=True):
+            pass
+        sealtrail.login_failed("somebody")
+        sealtrail.logged_out()
+        return "x"
+
+    app.test_client().get("/as-alice")
+    assert [e.get("user.effective.id") for e in events()] == ["alice"] * 6
+    assert {e.get("organization.id") for e in events()} == {"acme"}

@@ -9,6 +9,7 @@ from sealtrail.capture import context
 from sealtrail.capture.change import changes
 from sealtrail.capture.here import Here, act_of, put_target, secret_text
 from sealtrail.capture.marks import Marks
+from sealtrail.capture.ticket import ordered_by
 from sealtrail.errors import BusyError
 from sealtrail.event.limits import MAX_INTEGER
 
@@ -167,7 +168,7 @@ def record(
         event = act_of(here, action, outcome, error)
         marks = here.marks
         event.reason = marks.text("event.reason", reason)
-        event.ticket = marks.keyword("sealtrail.ticket", ticket)
+        event.ticket = marks.keyword("sealtrail.ticket", ticket or ordered_by())
         event.policy_decision = marks.keyword("sealtrail.policy.decision", decision)
         event.policy_rule = marks.keyword("sealtrail.policy.rule", rule)
         if tenant:

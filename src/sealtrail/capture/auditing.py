@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from sealtrail.capture.acts import intend, record
-from sealtrail.capture.change import difference
-from sealtrail.capture.marks import Marks
+from sealtrail.capture.change import between
+from sealtrail.capture.state import snapshot
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,7 +94,9 @@ def _target(target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
 class auditing:  # noqa: N801 - reads as a verb where it is used
     """Record what happens in a `with` or `async with` block.
 
-    `before` and `after` are states whose difference is the change. `target`, `outcome`, `reason`, `ticket`,
+    `before` and `after` are states whose difference is the change: mappings, lists, or objects such as models
+    and dataclasses. A state is copied when it is set, so it may be the same object twice; `watch` is an
+    object whose states at the beginning and at the end are meant. `target`, `outcome`, `reason`, `ticket`,
     `details`, `tenant` and `effective_id` (who is impersonated) may be set inside. An exception makes it a
     failure, and goes on. With `required` a first record is written before the block is entered; where that
     fails the block is not run, and BusyError is raised. The record of the end never raises: `recorded` says
@@ -111,6 +113,7 @@ class auditing:  # noqa: N801 - reads as a verb where it is used
         details: Any = None,
         tenant: Any = "",
         effective_id: Any = "",
+        watch: Any = None,
         required: bool = False,
         fsync: bool = False,
     ) -> None:
@@ -121,15 +124,38 @@ class auditing:  # noqa: N801 - reads as a verb where it is used
         self.details = details
         self.tenant = tenant
         self.effective_id = effective_id
-        self.before: Any = None
-        self.after: Any = None
+        self.watch = watch
+        self._before: Any = None
+        self._was: Any = None
+        self._after: Any = None
+        self._is: Any = None
         self.outcome = "success"
         self.recorded: bool | None = None
         self._required = required
         self._fsync = fsync
         self._intent: str | None = None
 
+    @property
+    def before(self) -> Any:
+        return self._before
+
+    @before.setter
+    def before(self, state: Any) -> None:
+        self._before = state
+        self._was = snapshot(state)
+
+    @property
+    def after(self) -> Any:
+        return self._after
+
+    @after.setter
+    def after(self, state: Any) -> None:
+        self._after = state
+        self._is = snapshot(state)
+
     def __enter__(self) -> Self:
+        if self.watch is not None:
+            self.before = self.watch
         if self._required:
             self._intent = intend(self.action, fsync=self._fsync, **self._known())
         return self
@@ -149,23 +175,31 @@ class auditing:  # noqa: N801 - reads as a verb where it is used
 
     def end(self, error: BaseException | None) -> None:
         """Record how it ended. Never raises."""
-        marks = Marks()
-        change = None
-        if self.before is not None or self.after is not None:
-            change = difference(self.before, self.after, marks)
         self.recorded = bool(
             record(
                 self.action,
                 outcome="failure" if error is not None else self.outcome,
-                change=change,
+                change=self._change(),
                 error=error,
                 required=self._required,
                 fsync=self._fsync,
                 intent=self._intent,
-                marks=marks,
                 **self._known(),
             )
         )
+
+    def _change(self) -> Any:
+        if self._after is None and self.watch is not None:
+            self.after = self.watch
+        if self._before is None and self._after is None:
+            return None
+        # One that was empty when it was set is filled in afterwards.
+        was = self._was or snapshot(self._before)
+        now = snapshot(self._after)
+        if isinstance(now, dict) and isinstance(self._is, dict) and not isinstance(self._after, dict):
+            # A model forgets at a commit what it would load again.
+            now = {**self._is, **now}
+        return between(was, now)
 
     def _known(self) -> dict[str, Any]:
         return {

@@ -48,6 +48,7 @@ class Call(Marks):
     object: tuple[str, str, str] = NO_OBJECT
     error_type = ""
     route = ""
+    ticket: Any = ""
 
     @property
     def marks(self) -> Marks:

@@ -89,7 +89,11 @@ _TABLE: Final = (
     Field("sealtrail.target.type", "keyword", "type of what an act changed"),
     Field("sealtrail.target.id", "keyword", "id of what an act changed"),
     Field("sealtrail.target.name", "keyword", "name of what an act changed"),
-    Field("sealtrail.change", "json", "list of {path, old, new}, scrubbed"),
+    Field(
+        "sealtrail.change",
+        "json",
+        "list of {path, old, new}, scrubbed; old or new is missing where there was none",
+    ),
     Field(
         "sealtrail.intent", "keyword", "event.id of the record made before a required act, also on its end"
     ),
