@@ -53,12 +53,17 @@ PLANTS = [
     ("doors", "flask", "sealtrail.ledger.proof"),
     ("doors", "asgi", "starlette"),
     ("doors", "wsgi", "sealtrail.store.query"),
+    ("doors", "logging.planted", "sealtrail.ledger.reader"),
+    ("doors", "structlog", "rich"),
     ("doors", "django", "uvicorn"),
     ("layers", "django", "sealtrail.asgi"),  # doors do not know one another
+    ("layers", "structlog", "sealtrail.logging"),
     ("front", "", "click"),
     ("front", "", "sealtrail.flask"),
     ("front", "", "sealtrail.django"),
     ("front", "", "sealtrail.asgi"),
+    ("front", "", "sealtrail.logging"),
+    ("front", "", "sealtrail.structlog"),
     ("inside layers", "spool.planted", "sealtrail"),  # the front stands upon capture
     ("inside", "cli.planted", "sealtrail"),
     # One writer, one hand on the lever: in the room itself, and from far away.

@@ -39,6 +39,8 @@ _TABLE: Final = (
     Field("event.start", "time", "when a request began"),
     Field("event.duration", "long", "nanoseconds from the request's first to the response's last byte"),
     Field("message", "text", "free text for people"),
+    Field("log.level", "keyword", "level of a log entry, such as error"),
+    Field("log.logger", "keyword", "name of the logger of a log entry"),
     Field("tags", "keywords", "free labels"),
     # --- who
     Field("user.id", "keyword", "who acted; anonymous where nobody was signed in"),

@@ -27,6 +27,9 @@ _RENAMED: Final = {
     "outcome": "event.outcome",
     "reason": "event.reason",
     "severity": "event.severity",
+    "message": "message",
+    "log_level": "log.level",
+    "log_logger": "log.logger",
     "start": "event.start",
     "duration": "event.duration",
     "user_id": "user.id",
@@ -181,6 +184,10 @@ class Audit(_Event, gc=False, rename=_RENAMED):
     """Something was changed, read or decided."""
 
     reason: str = ""
+    severity: int | None = None
+    message: str = ""
+    log_level: str = ""
+    log_logger: str = ""
     user_id: str = ""
     user_name: str = ""
     user_hash: str = ""

@@ -5,6 +5,7 @@ holds any of the text. Scrubbing twice gives what scrubbing once gave.
 """
 
 from sealtrail.scrub.free import MAX_TEXT, Notes, text
+from sealtrail.scrub.long import long_text
 from sealtrail.scrub.names import secret_name
 from sealtrail.scrub.policy import REPLACE, Policy
 from sealtrail.scrub.shapes import Finding, findings
@@ -22,6 +23,7 @@ __all__ = [
     "headers",
     "is_clean",
     "is_clean_query",
+    "long_text",
     "path",
     "query",
     "secret_name",
