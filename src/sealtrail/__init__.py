@@ -7,6 +7,28 @@ from sealtrail.capture.acts import audit, logged_out, login_failed, login_succee
 from sealtrail.capture.auditing import audited, auditing
 from sealtrail.capture.carry import carried
 from sealtrail.capture.context import actor, request_id, touched
+from sealtrail.capture.sessions import (
+    impersonation_started,
+    impersonation_stopped,
+    session_created,
+    session_expired,
+    session_renewed,
+    session_reused,
+)
+from sealtrail.capture.signin import (
+    login_limit_reached,
+    login_locked,
+    mfa_failed,
+    mfa_succeeded,
+    oauth_failed,
+    password_change_failed,
+    password_changed,
+    token_created,
+    token_deleted,
+    token_refused,
+    token_reused,
+    token_revoked,
+)
 from sealtrail.capture.ticket import ticket
 
 __all__ = [
@@ -15,10 +37,28 @@ __all__ = [
     "audited",
     "auditing",
     "carried",
+    "impersonation_started",
+    "impersonation_stopped",
     "logged_out",
     "login_failed",
+    "login_limit_reached",
+    "login_locked",
     "login_succeeded",
+    "mfa_failed",
+    "mfa_succeeded",
+    "oauth_failed",
+    "password_change_failed",
+    "password_changed",
     "request_id",
+    "session_created",
+    "session_expired",
+    "session_renewed",
+    "session_reused",
     "ticket",
+    "token_created",
+    "token_deleted",
+    "token_refused",
+    "token_reused",
+    "token_revoked",
     "touched",
 ]

@@ -32,6 +32,7 @@ class Call(Marks):
     """One request, from its first byte to its last, and the marks of its event.
 
     Whoever makes one gives it a recorder and its ids; all else is as here until something is known.
+    `told_of_failure`: an event says already that its caller could not sign in.
     """
 
     recorder: Recorder
@@ -49,6 +50,7 @@ class Call(Marks):
     error_type = ""
     route = ""
     ticket: Any = ""
+    told_of_failure = False
 
     @property
     def marks(self) -> Marks:

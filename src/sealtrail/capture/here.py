@@ -63,6 +63,8 @@ class Here:
             moment(), new_id(), "authentication", "event", _AUTHENTICATION, kind, action, outcome
         )
         self.put(event)
+        if outcome == "failure" and self._call is not None:
+            self._call.told_of_failure = True
         return event
 
     def put(self, event: Audit | Authentication) -> None:

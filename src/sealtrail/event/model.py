@@ -162,6 +162,8 @@ class Authentication(_Event, gc=False, rename=_RENAMED):
     effective_id: str = ""
     tenant: str = ""
     session_hash: str = ""
+    auth_scheme: str = ""
+    token_hash: str = ""
     client_ip: str = ""
     source_ip: str = ""
     user_agent: str = ""
@@ -169,6 +171,9 @@ class Authentication(_Event, gc=False, rename=_RENAMED):
     trace_id: str = ""
     span_id: str = ""
     error_type: str = ""
+    target_type: str = ""
+    target_id: str = ""
+    ticket: str = ""
     details: Any = None
     auth_method: str = ""
     auth_provider: str = ""
