@@ -15,6 +15,7 @@ import msgspec
 
 from sealtrail import scrub
 from sealtrail.capture.marks import Marks
+from sealtrail.capture.plain import plain_changes
 from sealtrail.capture.state import CUT, snapshot
 
 _FIELD: Final = "sealtrail.change"
@@ -40,6 +41,9 @@ def changes(given: Any, marks: Marks) -> list[Change] | None:
     """From what callers hand over: (path, old, new) or mappings with these keys, or {path: (old, new)}."""
     if given is None:
         return None
+    quick = plain_changes(given)
+    if quick is not None:
+        return quick
     if isinstance(given, Difference):
         if given.cut:
             marks.truncated += (_FIELD,)

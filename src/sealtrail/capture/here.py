@@ -117,14 +117,27 @@ def act_of(here: Here, action: Any, outcome: Any, error: BaseException | None) -
     if not isinstance(outcome, str) or outcome not in OUTCOMES:
         marks.note("event.outcome:unknown")
         outcome = "unknown"
-    words = name.split(".")
-    category = _CATEGORIES.get(words[0], _OTHER_CATEGORY)
-    kind = _TYPES.get(words[-1], _OTHER_TYPE)
+    category, kind = _sorts.get(name) or _sort(name)
     event = Audit(moment(), new_id(), "audit", "event", category, kind, name, outcome)
     here.put(event)
     if error is not None:
         event.error_type = class_name(error)
     return event
+
+
+# Applications have a handful of actions, unless they put an id into their names.
+_MAX_SORTS: Final = 1024
+_sorts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+
+
+def _sort(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """ECS's category and type of an action."""
+    words = name.split(".")
+    sort = _CATEGORIES.get(words[0], _OTHER_CATEGORY), _TYPES.get(words[-1], _OTHER_TYPE)
+    if len(_sorts) >= _MAX_SORTS:
+        _sorts.clear()
+    _sorts[name] = sort
+    return sort
 
 
 def put_target(event: Audit, target: Any, marks: Marks) -> None:

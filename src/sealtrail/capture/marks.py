@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sealtrail import scrub
+from sealtrail.capture.plain import is_plain, is_plain_text
 from sealtrail.event import hostile
 from sealtrail.event.model import Event
 
@@ -15,8 +16,6 @@ _MAX_MARKS: Final = 32
 
 # A name may well be an e-mail address; who acted on what is the point of a record.
 _KEPT_IN_NAMES: Final = frozenset({"email"})
-# No shape of a secret is shorter, unless it has something besides letters and digits.
-_TOO_SHORT: Final = 12
 # Cut after scrubbing, so that no secret is cut into what no rule knows.
 _SLACK: Final = 1024
 
@@ -36,7 +35,7 @@ class Marks:
         """A name or id for a field. E-mail addresses stay, other secrets go."""
         if value is None:
             return ""
-        if type(value) is str and len(value) < _TOO_SHORT and value.isalnum() and value.isascii():
+        if is_plain_text(value):
             return value
         made, found = scrub.text(self._text(field, value, limit), field, keep=_KEPT_IN_NAMES)
         self.redacted += found
@@ -59,6 +58,8 @@ class Marks:
 
     def text(self, field: str, value: Any, limit: int = MAX_TEXT) -> str:
         """Free text for a field, without any secret."""
+        if is_plain_text(value):
+            return value
         made, found = scrub.text(self._text(field, value, limit), field)
         self.redacted += found
         return self._cut(field, made, limit)
@@ -74,9 +75,13 @@ class Marks:
         return self._cut(field, made, limit)
 
     def details(self, field: str, value: Any) -> Any:
-        """A bounded copy of any value, without any secret; None stays None."""
-        if value is None:
-            return None
+        """Any value without any secret, bounded; None stays None.
+
+        It is a copy where anything had to be done, else the value itself, which is written before the
+        application goes on.
+        """
+        if value is None or is_plain(value):
+            return value
         made, found = scrub.details(self.plain(field, value), field)
         self.redacted += found
         return made
