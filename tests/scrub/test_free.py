@@ -93,6 +93,34 @@ def test_no_encoding_carries_a_shape_through(secret, encode, around):
     assert notes
 
 
+def escaped(text):
+    return "".join(f"\\u{ord(c):04x}" if c in "<>&='\"" else c for c in text).replace("/", "\\/")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"password\\u003d{PLANTED}",
+        f"postgres:\\/\\/app:{PLANTED}@db.example\\/shop",
+        f"{{\\u0022password\\u0022:\\u0022{PLANTED}\\u0022}}",
+        "first line\\nAKIAZ3MVLQ7XN2PKD8WT",
+        "\\u0041KIAZ3MVLQ7XN2PKD8WT",
+    ],
+)
+def test_the_escapes_of_json_carry_nothing_through(text):
+    result, notes = scrub.text(text)
+    assert PLANTED not in result
+    assert "KIAZ3MVLQ7XN2PKD8WT" not in result
+    assert notes
+
+
+@given(st.text(alphabet="abcxyz/=:.-_ ", max_size=60))
+def test_what_holds_no_secret_behind_an_escape_keeps_its_escapes(text):
+    spelled = escaped(text)
+    if not scrub.text(text)[1]:
+        assert scrub.text(spelled) == (spelled, ())
+
+
 @given(st.text(max_size=200))
 def test_scrubbing_twice_is_scrubbing_once(text):
     once, _ = scrub.text(text)

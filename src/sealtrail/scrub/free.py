@@ -1,4 +1,7 @@
-"""Free text: secrets by shape, secrets by the name before them, and both behind percent-encoding. Pure."""
+"""Free text: secrets by shape, secrets by the name before them, and both behind an encoding. Pure.
+
+Looked behind are percent-encoding, once or twice, the escapes of JSON, and base64.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Collection
 from typing import Final
 from urllib.parse import unquote, unquote_plus
 
+from sealtrail.scrub.coded import hidden
 from sealtrail.scrub.names import secret_name
 from sealtrail.scrub.policy import MARK, REPLACE, Policy
 from sealtrail.scrub.shapes import findings
@@ -19,11 +23,15 @@ MAX_TEXT: Final = 16_384
 
 # Read backwards from the separator: blanks, a quotation mark that may be escaped, the name.
 _NAME: Final = re.compile(r"\s{0,3}[\"']?\\{0,3}(?P<name>[A-Za-z0-9_.\[\]%$-]{1,64})", re.ASCII)
+_NAMES: Final = re.compile(r"[=:]" + _NAME.pattern, re.ASCII)
 _OPEN: Final = re.compile(r">?\s{0,3}(?P<quote>\\{0,7}[\"'])?", re.ASCII)
 _BARE: Final = re.compile(r"[^\s\"'&,;<>|(){}\[\]\\]+")
 _LINE: Final = re.compile(r"[^\r\n\"']+")
 _SKIPPED: Final = frozenset({"null", "none", "true", "false", "undefined", "nil"})
 _TO_LINE_END: Final = frozenset({"authorization", "session"})
+
+# Two backslashes stay as they are: what stands after them is not escaped.
+_ESCAPE: Final = re.compile(r"(?<!\\)\\(?:(?P<sign>/)|u(?P<code>[0-9a-fA-F]{4}))")
 
 # Honest addresses have fewer parts; with more, one pass over the decoded text has to do.
 _MAX_PIECES: Final = 64
@@ -38,8 +46,9 @@ def text(
         value = value[:MAX_TEXT]
     rules: list[str] = []
     result = _once(value, rules, policy, keep)
-    if "%" in result:
-        result = _behind_percent(result, rules, policy, keep)
+    if "%" in result or "\\" in result:
+        result = _behind_escapes(result, rules, policy, keep)
+    result = _behind_base64(result, rules, policy, keep)
     return (result, notes(field, rules)) if rules else (value, ())
 
 
@@ -49,27 +58,36 @@ def notes(field: str, rules: list[str]) -> Notes:
 
 
 def decoded(value: str, *, plus: bool = False) -> str:
-    """Percent-decoded, twice where there is something to decode twice."""
+    """Percent-decoded, twice where there is something to decode twice, and without the escapes of JSON."""
     decode = unquote_plus if plus else unquote
     for _ in range(2):
         if "%" not in value and not (plus and "+" in value):
             break
         value = decode(value, errors="replace")
-    return value
+    return _ESCAPE.sub(_unescaped, value) if "\\" in value else value
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return chr(int(match["code"], 16)) if match["code"] else match["sign"]
 
 
 def rules_in(value: str, keep: Collection[str] = ()) -> list[str]:
-    """Ids of the rules that would remove something from a text that is not encoded."""
+    """Ids of the rules that would remove something from a text that is not percent-encoded."""
     rules: list[str] = []
-    _once(value, rules, REPLACE, keep)
+    _behind_base64(_once(value, rules, REPLACE, keep), rules, REPLACE, keep)
     return rules
 
 
 def _once(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
     value = _by_shape(value, rules, policy, keep)
-    if "=" in value or ":" in value:
+    if ("=" in value or ":" in value) and _has_names(value):
         value = _by_name(value, rules, policy)
     return value
+
+
+def _has_names(value: str) -> bool:
+    """Whether a secret name stands before any separator: all in one pass, from the end to the beginning."""
+    return any(secret_name(name[::-1]) for name in set(_NAMES.findall(value[::-1])))
 
 
 def _by_shape(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
@@ -137,14 +155,40 @@ def _value_span(value: str, start: int, rule: str) -> tuple[int, int]:
     return start, end
 
 
-def _behind_percent(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
-    if not rules_in(decoded(value), keep):
+def _behind_base64(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
+    found = hidden(value)
+    if not found:
+        return value
+    plain: list[str] = []
+    _once("\n".join(item.text for item in found), plain, REPLACE, keep)
+    if not plain:
+        return value
+    parts: list[str] = []
+    place = 0
+    # Honest texts hold few of them; where there are many, all go that could be it.
+    many = len(found) > _MAX_PIECES
+    for start, end, text in found:
+        inner: list[str] = []
+        if many:
+            inner = plain[:1]
+        else:
+            _once(text, inner, REPLACE, keep)
+        if inner:
+            parts += (value[place:start], policy.replacement(inner[0], value[start:end]))
+            rules += inner
+            place = end
+    return "".join((*parts, value[place:]))
+
+
+def _behind_escapes(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
+    plain = decoded(value)
+    if plain == value or not rules_in(plain, keep):
         return value
     pieces = _PIECES.split(value)
     if len(pieces) > _MAX_PIECES:
         return _once(decoded(value), rules, policy, keep)
     for place, piece in enumerate(pieces):
-        if "%" in piece:
+        if "%" in piece or "\\" in piece:
             hidden = rules_in(decoded(piece), keep)
             if hidden:
                 pieces[place] = policy.replacement(hidden[0], piece)

@@ -222,7 +222,7 @@ def findings(text: str) -> list[Finding]:
         _addresses(text, found)
     classes = raw.translate(_CLASSES, _GROUPING)
     if b"000000000" in classes or b"AA00" in classes:
-        _numbers(text, found)
+        _numbers(text, classes, found)
     return found
 
 
@@ -306,10 +306,18 @@ def _addresses(text: str, found: list[Finding]) -> None:
         place = text.find("@", place + 1)
 
 
-def _numbers(text: str, found: list[Finding]) -> None:
-    found += [Finding(*match.span(), "card-number") for match in CARD.finditer(text) if is_card(match[0])]
-    found += [Finding(*match.span(), "ssn") for match in SSN.finditer(text)]
-    for match in IBAN.finditer(text):
-        end = iban_end(match[0])
-        if end:
-            found.append(Finding(match.start(), match.start() + end, "iban"))
+def _numbers(text: str, classes: bytes, found: list[Finding]) -> None:
+    if b"000000000000" in classes:
+        found += [Finding(*match.span(), "card-number") for match in CARD.finditer(text) if is_card(match[0])]
+    if b"000000000" in classes and _has_ssn(text):
+        found += [Finding(*match.span(), "ssn") for match in SSN.finditer(text)]
+    if b"AA00" in classes:
+        for match in IBAN.finditer(text):
+            end = iban_end(match[0])
+            if end:
+                found.append(Finding(match.start(), match.start() + end, "iban"))
+
+
+def _has_ssn(text: str) -> bool:
+    grouped = text.encode("ascii", "replace").translate(_CLASSES)
+    return b"000-00-0000" in grouped or b"000 00 0000" in grouped or b"000.00.0000" in grouped

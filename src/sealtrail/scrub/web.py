@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from sealtrail.scrub.coded import hidden
 from sealtrail.scrub.free import Notes, decoded, notes, rules_in, text
 from sealtrail.scrub.names import secret_name
 from sealtrail.scrub.policy import MARK, REPLACE, Policy
@@ -21,7 +22,7 @@ def is_clean(value: str) -> bool:
 
 def is_clean_query(query: str) -> bool:
     """The same for a query string, which has the names of values in it."""
-    if "%" in query or "+" in query or ";" in query or findings(query):
+    if "%" in query or "+" in query or ";" in query or "\\" in query or findings(query) or hidden(query):
         return False
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
