@@ -11,10 +11,10 @@ from base64 import b64decode
 from typing import Final, NamedTuple
 
 # Eleven characters of text, a social security number: shorter shapes are addresses of a letter or two.
-MIN_RUN: Final = 15
+_MIN_RUN: Final = 15
 
-_RUN: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{MIN_RUN},}}+={{0,2}}", re.ASCII)
-_GATE: Final = b"x" * MIN_RUN
+_RUN: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{_MIN_RUN},}}+={{0,2}}", re.ASCII)
+_GATE: Final = b"x" * _MIN_RUN
 _LETTERS: Final = bytes(120 if (chr(c).isalnum() and c < 128) or c in b"+/_-" else c for c in range(256))
 _READABLE: Final = bytes(range(32, 127)) + b"\t\r\n"
 
@@ -29,7 +29,7 @@ class Hidden(NamedTuple):
 
 def hidden(value: str) -> list[Hidden]:
     """What is readable behind base64, in order; empty for nearly every text."""
-    if len(value) < MIN_RUN or _GATE not in value.encode("ascii", "replace").translate(_LETTERS):
+    if len(value) < _MIN_RUN or _GATE not in value.encode("ascii", "replace").translate(_LETTERS):
         return []
     found: list[Hidden] = []
     for match in _RUN.finditer(value):
@@ -40,7 +40,7 @@ def hidden(value: str) -> list[Hidden]:
         elif "/" in run:
             start = match.start()
             for part in run.split("/"):
-                text = _readable(part) if len(part) >= MIN_RUN else ""
+                text = _readable(part) if len(part) >= _MIN_RUN else ""
                 if text:
                     found.append(Hidden(start, start + len(part), text))
                 start += len(part) + 1
