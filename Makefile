@@ -4,7 +4,7 @@
 # The first target is what `make` alone does.
 all: setup help
 
-.PHONY: all help setup demo test check bench test-engines test-console soak lock docs
+.PHONY: all help setup demo test check bench test-engines test-console test-pythons soak lock docs
 
 help:
 	@echo "make demo          run the demo: a sample API, an attack on it, the alert, the block, the proof"
@@ -14,6 +14,7 @@ help:
 	@echo "make soak          run for minutes under load, killing things"
 	@echo "make test-engines  the suite against real OpenSearch"
 	@echo "make test-console  the suite in a real Chromium"
+	@echo "make test-pythons  the capture side under every other Python from 3.11 on that is here"
 	@echo "make setup         the environment alone (.venv)"
 	@echo "make docs          write the generated pages of docs/reference"
 	@echo "make lock          write requirements.lock from pyproject.toml"
@@ -47,6 +48,10 @@ test-engines: setup
 # Fails where there is no browser. SEALTRAIL_CHROMIUM names one that is not on the PATH.
 test-console: setup
 	@SEALTRAIL_CHROMIUM="$${SEALTRAIL_CHROMIUM:-find}" .venv/bin/python -m pytest -q tests/console/browser
+
+# Says which versions it did not find.
+test-pythons: setup
+	@.venv/bin/python tools/pythons.py
 
 docs: setup
 	@.venv/bin/python tools/reference.py

@@ -55,6 +55,7 @@ PLANTS = [
     ("doors", "wsgi", "sealtrail.store.query"),
     ("doors", "logging.planted", "sealtrail.ledger.reader"),
     ("doors", "structlog", "rich"),
+    ("doors", "testing.planted", "sealtrail.store.query"),
     ("doors", "django", "uvicorn"),
     ("layers", "django", "sealtrail.asgi"),  # doors do not know one another
     ("layers", "structlog", "sealtrail.logging"),
@@ -64,6 +65,7 @@ PLANTS = [
     ("front", "", "sealtrail.asgi"),
     ("front", "", "sealtrail.logging"),
     ("front", "", "sealtrail.structlog"),
+    ("front", "", "sealtrail.testing"),
     ("inside layers", "spool.planted", "sealtrail"),  # the front stands upon capture
     ("inside", "cli.planted", "sealtrail"),
     # One writer, one hand on the lever: in the room itself, and from far away.

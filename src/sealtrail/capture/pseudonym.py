@@ -32,9 +32,13 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}", re.ASCII)
 
 
 class Pseudonyms:
-    """Hashes of one installation. `key` empty: the key file in `folder`, made where there is none."""
+    """Hashes of one installation. `key` empty: the key file in `folder`, made where there is none.
+
+    `has_key` says whether a key was given.
+    """
 
     def __init__(self, key: str, folder: Path) -> None:
+        self.has_key = bool(key)
         self._key = key.encode("utf-8", "surrogateescape")
         self._folder = folder
         self._salt = secrets.token_hex(16)
