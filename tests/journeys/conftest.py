@@ -266,6 +266,9 @@ STACKS = {
     "django-uvicorn": (DJANGO, "asgi", UVICORN),
 }
 
+# Not asked everything that a server is asked: for development only.
+DEVELOPING = {"flask-werkzeug": (FLASK, "app", "flask")}
+
 
 class Server:
     """One stack on a port of its own, started in a process group of its own."""
@@ -282,7 +285,7 @@ class Server:
         arguments: tuple[str, ...] = (),
     ) -> None:
         """`source` stands in place of the stack's, `added` behind it, `arguments` behind the server's."""
-        ours, name, command = STACKS[stack]
+        ours, name, command = (STACKS | DEVELOPING)[stack]
         source = (source or ours) + added
         self.folder = folder
         self.stack = stack
@@ -295,9 +298,13 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        where = ["--host", "127.0.0.1", "--port", str(self.port)]
-        if not self.is_asgi:
-            where = ["--bind", f"127.0.0.1:{self.port}"]
+        name = f"shop_app:{app or name}"
+        host, port = "127.0.0.1", str(self.port)
+        how = {
+            "gunicorn": [name, "--workers", str(workers), "--bind", f"{host}:{port}"],
+            "uvicorn": [name, "--workers", str(workers), "--host", host, "--port", port],
+            "werkzeug": ["--app", name, "run", "--host", host, "--port", port],
+        }[stack.partition("-")[2]]
         environment = {
             **os.environ,
             "SEALTRAIL_SPOOL": str(self.spool),
@@ -305,10 +312,7 @@ class Server:
             "SEALTRAIL_PSEUDONYM_KEY": "a key for tests",
         }
         self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", *command.split()),
-                *(f"shop_app:{app or name}", "--workers", str(workers), *where, *arguments),
-            ],
+            [sys.executable, "-m", *command.split(), *how, *arguments],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
