@@ -7,7 +7,7 @@ from sealtrail.capture import context
 def test_outside_of_a_request_nothing_is_current(made):
     assert sealtrail.request_id() == ""
     sealtrail.touched("invoice", "1")
-    assert context.acting() == context.NOBODY
+    assert context.acting(None) == context.NOBODY
 
 
 def test_an_actor_outside_of_a_request_holds_for_a_block_or_for_the_thread(made, events):

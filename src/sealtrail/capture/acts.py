@@ -14,6 +14,7 @@ from sealtrail.errors import BusyError
 from sealtrail.event.limits import MAX_INTEGER
 
 _INTENDED: Final = ("start",)
+_NOTHING: Final = ""
 
 
 def login_succeeded(
@@ -120,18 +121,18 @@ def audit(
     """
     written = record(
         action,
-        target=target,
-        outcome=outcome,
-        change=change,
-        reason=reason,
-        ticket=ticket,
-        decision=decision,
-        rule=rule,
-        details=details,
-        error=error,
-        fields=fields,
-        required=required,
-        fsync=fsync,
+        target,
+        outcome,
+        change,
+        reason,
+        ticket,
+        decision,
+        rule,
+        details,
+        error,
+        fields,
+        required,
+        fsync,
     )
     if required and not written:
         raise unrecorded()
@@ -140,7 +141,6 @@ def audit(
 
 def record(
     action: Any,
-    *,
     target: Any = None,
     outcome: Any = "success",
     change: Any = None,
@@ -153,6 +153,7 @@ def record(
     fields: Mapping[str, Any] | None = None,
     required: bool = False,
     fsync: bool = False,
+    *,
     intent: str | None = None,
     tenant: Any = "",
     effective_id: Any = "",
@@ -167,10 +168,16 @@ def record(
     try:
         event = act_of(here, action, outcome, error)
         marks = here.marks
-        event.reason = marks.text("event.reason", reason)
-        event.ticket = marks.keyword("sealtrail.ticket", ticket or ordered_by())
-        event.policy_decision = marks.keyword("sealtrail.policy.decision", decision)
-        event.policy_rule = marks.keyword("sealtrail.policy.rule", rule)
+        # By identity: the comparison of a foreign value may do anything.
+        if reason is not _NOTHING:
+            event.reason = marks.text("event.reason", reason)
+        order = ticket or ordered_by(here.call)
+        if order is not _NOTHING:
+            event.ticket = marks.keyword("sealtrail.ticket", order)
+        if decision is not _NOTHING:
+            event.policy_decision = marks.keyword("sealtrail.policy.decision", decision)
+        if rule is not _NOTHING:
+            event.policy_rule = marks.keyword("sealtrail.policy.rule", rule)
         if tenant:
             event.tenant = marks.keyword("organization.id", tenant)
         if effective_id:
@@ -181,9 +188,12 @@ def record(
                 # Nothing was changed yet: who counts deletions counts what was deleted.
                 event.type = _INTENDED
         put_target(event, target, marks)
-        event.change = changes(change, marks)
-        event.details = marks.details("sealtrail.details", details)
-        marks.put(event)
+        if change is not None:
+            event.change = changes(change, marks)
+        if details is not None:
+            event.details = marks.details("sealtrail.details", details)
+        if marks.notes or marks.redacted or marks.truncated:
+            marks.put(event)
         if here.recorder.record(event, audit=True, extra=fields, fsync=fsync, certain=required):
             return event.id
     except Exception:  # recording is never the application's problem

@@ -73,9 +73,8 @@ current: Final[ContextVar[Call | None]] = ContextVar("sealtrail_call", default=N
 acting_outside: Final[ContextVar[Actor | None]] = ContextVar("sealtrail_actor", default=None)
 
 
-def acting() -> Actor:
-    """Who acts now: by the request, else by an `actor` outside of one, else nobody."""
-    call = current.get()
+def acting(call: Call | None) -> Actor:
+    """Who acts now: by the current request, else by an `actor` outside of one, else nobody."""
     if call is not None:
         return call.acting()
     return acting_outside.get() or NOBODY
@@ -88,7 +87,7 @@ class Acting:
 
     def __init__(self, actor: Actor) -> None:
         self._call = current.get()
-        self._before = acting()
+        self._before = acting(self._call)
         self._set(actor)
 
     def _set(self, actor: Actor) -> None:

@@ -26,7 +26,9 @@ _known: set[str] = set()
 
 def is_plain_text(value: Any) -> TypeGuard[str]:
     """True for a text that may be recorded as it is."""
-    return type(value) is str and (value in _known or _learn(value))
+    return type(value) is str and (
+        value in _known or (len(value) < _SHORT and value.isalnum() and value.isascii()) or _learn(value)
+    )
 
 
 def is_plain(value: Any) -> bool:
@@ -43,7 +45,12 @@ def plain_changes(given: Any) -> list[dict[str, Any]] | None:
         if type(change) is not tuple or len(change) != 3:
             return None
         path, old, new = change
-        if not is_plain_text(path) or not _is_open(path) or not is_plain(old) or not is_plain(new):
+        if not (
+            is_plain_text(path)
+            and _is_open(path)
+            and (is_plain_text(old) or is_plain(old))
+            and (is_plain_text(new) or is_plain(new))
+        ):
             return None
         made.append({"path": path, "old": old, "new": new})
     return made
@@ -62,7 +69,7 @@ def _weight(value: Any, depth: int) -> int:
     """How many values there are; 0 where one of them needs care."""
     kind = type(value)
     if kind is str:
-        return 1 if value in _known or _learn(value) else 0
+        return 1 if is_plain_text(value) else 0
     if value is None or kind is bool:
         return 1
     if kind is int:
@@ -76,7 +83,7 @@ def _weight(value: Any, depth: int) -> int:
         if len(value) > _MAX_ITEMS:
             return 0
         for name, item in value.items():
-            if type(name) is not str or scrub.secret_name(name) or not (name in _known or _learn(name)):
+            if type(name) is not str or scrub.secret_name(name) or not is_plain_text(name):
                 return 0
             weight = _weight(item, depth + 1)
             if not weight:
@@ -97,11 +104,8 @@ def _weight(value: Any, depth: int) -> int:
 
 def _learn(text: str) -> bool:
     """Look at a text for the first time."""
-    size = len(text)
-    if size > _MAX_TEXT or not text.isascii() or not text.isprintable():
+    if len(text) > _MAX_TEXT or not text.isascii() or not text.isprintable():
         return False
-    if size < _SHORT and text.isalnum():
-        return True
     if scrub.text(text)[1]:
         return False
     if len(_known) >= _MAX_KNOWN:

@@ -87,15 +87,18 @@ class Recorder:
         try:
             tail = b"" if not extra else _extra(event, extra)
             try:
-                line = escape_hidden(_encode(event))
+                line = _encode(event)
+                if not line.isascii() or b"\x7f" in line:
+                    line = escape_hidden(line)
             except Exception:
                 # A text that UTF-8 cannot hold, or a value of a foreign type: looked at once it happens.
                 _repair(event)
                 line = encode(event)
             if len(line) > _MAX_LINE:
                 line = _shrunk(event)
-            head = line[:-1] + self.constants
-            return self.spool.write(head, tail, audit=audit, fsync=fsync, certain=certain)
+            return self.spool.write(
+                line[:-1] + self.constants, tail, audit=audit, fsync=fsync, certain=certain
+            )
         except Exception:
             # Whatever it is, the application must not see it. It is counted, and told once with its trace,
             # which names our code and no value.

@@ -6,15 +6,14 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Final, Self
 
-from sealtrail.capture.context import current
+from sealtrail.capture.context import Call, current
 
 # Of what runs outside of a request. One of a request is kept with it: a thread serves many.
 _outside: Final[ContextVar[Any]] = ContextVar("sealtrail_ticket", default="")
 
 
-def ordered_by() -> Any:
-    """The ticket that orders what happens now; empty where there is none."""
-    call = current.get()
+def ordered_by(call: Call | None) -> Any:
+    """The ticket that orders what happens now, in this request or outside of one; empty without one."""
     return _outside.get() if call is None else call.ticket
 
 
@@ -25,7 +24,7 @@ class Ticket:
 
     def __init__(self, number: Any) -> None:
         self._call = current.get()
-        self._before = ordered_by()
+        self._before = ordered_by(current.get())
         self._set(number)
 
     def _set(self, number: Any) -> None:

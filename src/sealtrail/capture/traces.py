@@ -34,7 +34,7 @@ def current() -> Ids:
     trace = _module(_OTEL)
     span = None if trace is None else span_ids(trace)
     if call is None:
-        user = context.acting().user_id
+        user = context.acting(None).user_id
         trace_id, span_id = span or ("", "")
         return Ids("", trace_id, span_id, "" if user == ANONYMOUS else user)
     user = call.acting().user_id
