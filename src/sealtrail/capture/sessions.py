@@ -13,9 +13,11 @@ from sealtrail.capture.here import Here
 from sealtrail.capture.signin import told
 
 
-def session_created(user_id: Any = None, *, session: Any = "", details: Any = None) -> bool:
-    """Record that a session began."""
-    return told("session_created", "success", user_id=user_id, session=session, details=details)
+def session_created(user_id: Any = None, *, session: Any = "", method: Any = "", details: Any = None) -> bool:
+    """Record that a session began. `method`: what it was made for, such as remember_cookie."""
+    return told(
+        "session_created", "success", user_id=user_id, session=session, method=method, details=details
+    )
 
 
 def session_renewed(user_id: Any = None, *, session: Any = "", reason: Any = "", details: Any = None) -> bool:

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any, Final
+import threading
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, got_request_exception, has_request_context, request
 
 from sealtrail.capture import context
+from sealtrail.capture.choices import SignIns, chosen
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.recorder import Recorder, configured
-from sealtrail.capture.wsgi import WsgiCapture
+from sealtrail.capture.session_cookie import session_hash
+from sealtrail.capture.wsgi import Route, WsgiCapture
+from sealtrail.flask import security, signin
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _EXTENSION: Final = "sealtrail"
+_lock: Final = threading.Lock()
 
 
 class Sealtrail:
     """Records every request of the applications it is given. One instance may serve several.
 
     What is left out comes from the environment: SEALTRAIL_SERVICE, SEALTRAIL_SPOOL,
-    SEALTRAIL_TRUSTED_PROXIES, SEALTRAIL_PSEUDONYM_KEY. `trusted_proxies` are CIDRs. Raises UsageError for a
-    proxy that is none; once a request is served, nothing here raises.
+    SEALTRAIL_TRUSTED_PROXIES, SEALTRAIL_PSEUDONYM_KEY. `trusted_proxies` are CIDRs. `sign_ins` says what of
+    sign-ins is recorded by itself: True, False, or some of signals, user, session, refused. Raises UsageError
+    for what it cannot take; once a request is served, nothing here raises.
     """
 
     def __init__(
@@ -33,7 +42,9 @@ class Sealtrail:
         environment: str = "",
         spool: str | os.PathLike[str] | None = None,
         trusted_proxies: Sequence[str] | None = None,
+        sign_ins: SignIns = True,
     ) -> None:
+        self._sign_ins = chosen(sign_ins)
         self._service = service
         self._version = version
         self._environment = environment
@@ -49,7 +60,10 @@ class Sealtrail:
             return
         recorder = self._recorder(service or self._service)
         app.extensions[_EXTENSION] = recorder
-        app.wsgi_app = WsgiCapture(app.wsgi_app, recorder, _route)  # type: ignore[method-assign]
+        capture = WsgiCapture(app.wsgi_app, recorder, _route)
+        app.wsgi_app = capture  # type: ignore[method-assign]
+        if self._sign_ins:
+            capture.app = _first(app, capture, self._sign_ins)
         # An exception that Flask turns into a 500 is still what ended the request.
         got_request_exception.connect(_note_error, app)
 
@@ -73,6 +87,56 @@ def _note_error(_: Flask, exception: BaseException, **__: Any) -> None:
         # Where it goes on to the server there is no response to learn the route from.
         if has_request_context() and request.url_rule is not None:
             call.route = request.url_rule.rule
+
+
+def _first(app: Flask, capture: WsgiCapture, sign_ins: frozenset[str]) -> WSGIApplication:
+    """The application as its first request finds it: whatever tells of sign-ins is there by then.
+
+    It takes itself out of the way, so that later requests pay for nothing that is not used.
+    """
+    inner = capture.app
+
+    def first(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with _lock:
+            if capture.app is first:
+                try:
+                    _prepare(app, capture, sign_ins)
+                except Exception:  # the application's request matters more
+                    capture.recorder.failed()
+                capture.app = inner
+        return inner(environ, start_response)
+
+    return first
+
+
+def _prepare(app: Flask, capture: WsgiCapture, sign_ins: frozenset[str]) -> None:
+    if "signals" in sign_ins:
+        signin.listen(app)
+        security.listen(app)
+    looks = "user" in sign_ins and hasattr(app, "login_manager")
+    follows = "session" in sign_ins
+    if looks or follows:
+        capture.route = _observing(looks=looks, follows=follows, cookie=app.config["SESSION_COOKIE_NAME"])
+
+
+def _observing(*, looks: bool, follows: bool, cookie: str) -> Route:
+    """What learns the route, and the user and the session besides: Flask still knows its request then."""
+    wanted = f"{cookie}="
+
+    def observe(environ: dict[str, Any]) -> str:
+        call = context.current.get()
+        if call is not None:
+            try:
+                if looks:
+                    signin.note_user()
+                cookies = environ.get("HTTP_COOKIE")
+                if follows and cookies and wanted in cookies:
+                    call.session_hash = session_hash(call.recorder.pseudonyms, cookies, cookie)
+            except Exception:  # a user object is the application's code
+                call.recorder.failed()
+        return _route(environ)
+
+    return observe
 
 
 def _route(environ: dict[str, Any]) -> str:
