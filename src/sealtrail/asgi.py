@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 
 from sealtrail.capture.asgi import Application, AsgiCapture
+from sealtrail.capture.hooks import join
 from sealtrail.capture.recorder import configured
 
 
@@ -33,3 +34,4 @@ class SealtrailMiddleware(AsgiCapture):
             service, version=version, environment=environment, spool=spool, trusted_proxies=trusted_proxies
         )
         super().__init__(app, recorder)
+        join(app, recorder)

@@ -252,6 +252,10 @@ urlpatterns = [
 wsgi, asgi = WSGIHandler(), ASGIHandler()
 """
 
+QUART, LITESTAR = (
+    (Path(__file__).parent / "shops" / f"{name}_shop.py").read_text() for name in ("quart", "litestar")
+)
+
 GUNICORN = (
     "gunicorn --worker-class gthread --no-control-socket --log-level warning --graceful-timeout 5 "
     f"--threads {THREADS}"
@@ -264,6 +268,8 @@ STACKS = {
     "fastapi-uvicorn": (FASTAPI, "app", UVICORN),
     "django-gunicorn": (DJANGO, "wsgi", GUNICORN),
     "django-uvicorn": (DJANGO, "asgi", UVICORN),
+    "quart-uvicorn": (QUART, "app", UVICORN),
+    "litestar-uvicorn": (LITESTAR, "app", UVICORN),
 }
 
 # Not asked everything that a server is asked: for development only.

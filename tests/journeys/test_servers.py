@@ -46,7 +46,8 @@ def test_an_exception_in_mid_stream_is_a_failure(server) -> None:
     assert (status, body) == (200, b"a" * 10)
     (event,) = server.events(1)
     assert (event["event.outcome"], event["http.response.status_code"]) == ("failure", 500)
-    assert event["error.type"] == "LookupError"
+    # Litestar puts one of its own around what was raised once the answer has begun.
+    assert event["error.type"].rpartition(".")[2] in {"LookupError", "LitestarException"}
     assert event["sealtrail.notes"] == ["response.broken:200"]
 
 

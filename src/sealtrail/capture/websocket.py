@@ -67,7 +67,8 @@ class WebsocketExchange(AsgiExchange):
         self.status = _SWITCHING
         self.phase = "start"
         try:
-            self.complete()
+            if not self.route:
+                self.complete()
             record(self, None)
         finally:
             self.id = new_id()
@@ -94,10 +95,12 @@ class WebsocketExchange(AsgiExchange):
         if self.code:
             # What is raised once the other side has closed is how frameworks tell their application.
             self.reason = f"closed with {self.code}"
+            # Quart closes with 1000 what an exception has ended; its hook has told of that.
+            broken = bool(self.error_type)
             if error is not None and not self.gone:
                 self.error_type = class_name(error)
             if self.code in _GOOD:
-                return "success"
+                return "failure" if broken else "success"
             return "unknown" if self.code == _ABNORMAL else "failure"
         if error is None:
             return "success"
