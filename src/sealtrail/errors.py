@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "event.conflict": "an identity (emitter, sequence) was used before for other bytes",
     "event.torn": "a line was cut short by the death of its writer",
     "event.unreadable-line": "a line of a log file does not have the format it is read as",
+    "event.refused": "a collector elsewhere refuses a line, for a reason this version does not know",
     "event.not-canonical": "a line of a spool is not in canonical form, so our own capture did not write it",
     # bodies at the door
     "body.too-large": "a request's body is larger than the limit, as sent or decompressed",
@@ -77,6 +78,7 @@ CODES: dict[str, str] = {
     "busy.readers": "as many tails are open as the collector serves at a time",
     "busy.stopping": "the collector is stopping",
     "busy.query": "as many SQL statements are running as may run at one time",
+    "busy.folder": "another process empties a spool folder",
     "busy.spool": "an act that the application requires to be recorded could not be written to the spool",
     "not-found.trail": "there is no such trail",
     "not-found.entry": "there is no such entry",

@@ -106,10 +106,10 @@ def test_a_broken_keys_file_lets_nobody_in(keys: Keys, tmp_path: Path):
 def test_each_role_may_what_its_work_needs_and_no_more(keys: Keys):
     table = {role: sorted(rights) for role, rights in ROLES.items()}
     assert table == {
-        "ingest": ["send"],
-        "viewer": ["read"],
-        "analyst": ["export", "prove", "read", "respond"],
-        "auditor": ["export", "hold", "prove", "read", "review"],
+        "ingest": ["enforce", "send", "witness"],
+        "viewer": ["enforce", "read", "witness"],
+        "analyst": ["enforce", "export", "prove", "read", "respond", "witness"],
+        "auditor": ["enforce", "export", "hold", "prove", "read", "review", "witness"],
         "admin": sorted(get_args(Right)),
     }
     for role, rights in ROLES.items():

@@ -23,6 +23,7 @@ from click.testing import CliRunner
 from sealtrail.accounts.roles import ROLES
 from sealtrail.cli.main import main
 from sealtrail.serve.access import keys_of
+from sealtrail.spool.disk import Spool
 
 LOG = '203.0.113.9 - - [24/Nov/2026:08:00:00 +0000] "GET /invoices/17 HTTP/1.1" 200 512 "-" "curl/8"\n'
 PASSWORD = "nine green boats at anchor\n"
@@ -47,6 +48,7 @@ FOLDER, ANYBODY = "folder", "anybody"
 WAYS = {
     "demo": Way(FOLDER, "demo --once --data {data}", None),  # tests/demo runs it
     "serve": Way(FOLDER, "serve --port 0 --data {data}", 2),
+    "ship": Way("send", "ship --once --url http://127.0.0.1:1 --key {shut} --spool {spool}", None),
     "import": Way(FOLDER, "import {log} --data {data}"),
     "search": Way("read", "search url.path:*"),
     "tail": Way("read", "tail"),
@@ -80,7 +82,7 @@ WAYS = {
     "alerts reopen": Way("respond", "alerts reopen {alert}"),
     "notify test": Way(FOLDER, "notify test --data {data}", 2, "usage.setting"),
     "block": Way("respond", f"block {ADDRESS} --reason tested"),
-    "blocks": Way("read", "blocks"),
+    "blocks": Way("enforce", "blocks"),
     "unblock": Way("respond", f"unblock {ADDRESS} --reason tested"),
     "rebuild": Way(FOLDER, "rebuild --data {data}", 2),
     "doctor": Way(FOLDER, "doctor --data {data}"),
@@ -104,7 +106,7 @@ COMMANDS = dict(leaves(main, click.Context(main)))
 
 def words(way: Way, place: dict[str, str], *more: str) -> list[str]:
     line = [word.replace("~", " ").format(**place) for word in way.line.split()]
-    if way.need not in {FOLDER, ANYBODY} and not more:
+    if way.need not in {FOLDER, ANYBODY, "send"} and not more:
         more = ("--data", place["data"])
     return [*line, *more]
 
@@ -135,7 +137,12 @@ def server(serving: Callable[..., AbstractContextManager[Any]]) -> Iterator[Any]
 @pytest.fixture
 def place(server: Any, tmp_path: Path) -> dict[str, str]:
     (alert, *_) = server.get("/api/v1/alerts", state="all").json()["alerts"]
+    spool = Spool(server.data.parent / "spool")  # something to send, for `ship`
+    assert spool.write(b'{"@timestamp":"2026-11-24T08:00:00.000000Z","event.id":"x","event.action":"x"')
+    spool.close()
     return {
+        "spool": str(spool.folder),
+        "shut": "st_x_x",
         "data": str(server.data),
         "log": str(server.data.parent / "access.log"),
         "out": str(tmp_path),
@@ -182,7 +189,7 @@ def test_over_a_url_nobody_does_anything_without_a_good_key(server, place):
         if way.need in {FOLDER, ANYBODY}:
             continue
         for code, key in (
-            ("access.missing", ()),
+            ("access.missing", ("--key", "")),
             ("access.denied", ("--key", revoked)),
             ("access.denied", ("--key", server.keys["admin"][:-1] + "x")),
         ):

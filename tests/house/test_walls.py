@@ -59,6 +59,10 @@ PLANTS = [
     ("doors", "django", "uvicorn"),
     ("layers", "django", "sealtrail.asgi"),  # doors do not know one another
     ("layers", "structlog", "sealtrail.logging"),
+    ("ship", "ship.planted", "duckdb"),
+    ("ship", "ship.planted", "sealtrail.web.routes"),  # a server's
+    ("ship", "ship.planted", "sealtrail.store.columnar"),
+    ("layers", "ship.planted", "sealtrail.collect.intake"),
     ("front", "", "click"),
     ("front", "", "sealtrail.flask"),
     ("front", "", "sealtrail.django"),

@@ -17,6 +17,7 @@ from sealtrail.errors import SealtrailError, UsageError
 COMMANDS: Final = {
     "demo": "demo:demo",
     "serve": "serve:serve",
+    "ship": "ship:ship",
     "import": "history:import_",
     "search": "reading:search",
     "tail": "reading:tail",

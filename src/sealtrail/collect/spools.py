@@ -25,6 +25,7 @@ from sealtrail.event import Receipt
 from sealtrail.event.limits import MAX_EMITTER, MAX_LINE_BYTES
 from sealtrail.follow.state import load_json, save_json
 from sealtrail.follow.worker import Worker
+from sealtrail.spool.holding import Hold
 from sealtrail.spool.layout import is_alive, parse_segment_name, remove_if_read, segments
 
 _log = logging.getLogger("sealtrail.spool")
@@ -72,17 +73,28 @@ class SpoolFollower(Worker):
         self._saved = dict(self._offsets)
         self._told: set[str] = set()  # emitters whose gaps are recorded, until their last segment goes
         self._faults: dict[str, str] = {}
+        self._hold = Hold(folder)
         self.counts = {"lines": 0, "rejected": 0, "torn": 0, "gaps": 0}
         self.problem = ""
 
+    def claim(self) -> bool:
+        """Have the folder for oneself; False while there is none. Raises BusyError where another has it."""
+        return self._hold.take()
+
     def _run(self) -> None:
+        try:
+            self._follow()
+        finally:
+            self._hold.release()
+
+    def _follow(self) -> None:
         end = float("inf")
         while True:
             last = self._stopping.is_set()
             if last:
                 end = min(end, time.monotonic() + STOP_SECONDS)
             try:
-                busy = self.look()
+                busy = self.claim() and self.look()
             except BusyError as error:
                 self.problem = error.what
                 if last or self._stopping.wait(min(error.retry_after, TROUBLE_SECONDS)):

@@ -104,6 +104,13 @@ class Vouching:
     def checkpoint(self, trail: str) -> bytes:
         return self._ledger.checkpoint(trail)
 
+    def key(self, trail: str) -> str:
+        self._ledger.checkpoint(trail)  # a name that is no trail's never becomes a path
+        text = self._key(trail)
+        if not text:
+            raise NotFoundError("not-found.file", f"the public key of {trail} is not here")
+        return text
+
     def tile(self, trail: str, path: str) -> bytes:
         try:
             level, number, width = tile_of(path)

@@ -7,14 +7,12 @@ error shows it.
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from typing import Any, Final, NoReturn
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -31,15 +29,13 @@ from sealtrail.errors import (
     UsageError,
 )
 from sealtrail.web.cells import safe
+from sealtrail.web.remote import remote
 
 ANSWER_SECONDS: Final = 60.0  # for a connection, and between two pieces of an answer
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024  # a page of a search is 32 MiB of events, and JSON again
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024  # of a stream: one entry, every byte of it escaped
 MAX_TOLD: Final = 500  # characters of a message by the other side
 
-_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
-_PATH: Final = re.compile(r"[A-Za-z0-9._~/-]*", re.ASCII)
-_HOST: Final = re.compile(r"[A-Za-z0-9._:-]{1,253}", re.ASCII)
 _KINDS: Final[dict[str, type[SealtrailError]]] = {
     "access": AccessError,
     "body": EventError,
@@ -62,31 +58,10 @@ class Client:
     """One collector and one key. Every call is a connection of its own. Raises what the collector raised."""
 
     def __init__(self, url: str, key: str, *, insecure: bool = False) -> None:
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            _unusable("it is not a URL")
-        host = parts.hostname or ""
-        if parts.scheme not in ("http", "https") or _HOST.fullmatch(host) is None:
-            _unusable("it has to begin with http:// or https:// and name a host")
-        if parts.username is not None or parts.password is not None:
-            _unusable("a URL is no place for a key: give it with --key or SEALTRAIL_KEY")
-        # The standard library drops line ends from a URL: who wrote some meant something else.
-        if parts.query or parts.fragment or _PATH.fullmatch(parts.path) is None or not url.isprintable():
-            _unusable("behind the host there may be a plain path, and nothing more")
-        if key and _KEY.fullmatch(key) is None:
-            raise UsageError("usage.argument", "the key does not have the form of one: st_ID_SECRET")
-        if key and parts.scheme == "http" and not insecure and not _is_here(host):
-            raise UsageError(
-                "remote.insecure",
-                f"the key would go to {host} over plain http, readable for everybody between",
-                hint="Use https, or a tunnel to 127.0.0.1; --insecure sends it all the same.",
-            )
-        self._host, self._port, self._tls = host, port, parts.scheme == "https"
-        self._base = parts.path.rstrip("/")
+        where = remote(url, key, insecure=insecure)
+        self._host, self._port, self._tls = where.host, where.port, where.tls
+        self._base, self.name = where.base, where.name
         self._key = key
-        self.name = f"{parts.scheme}://{parts.netloc}"
 
     # --- questions
 
@@ -236,18 +211,3 @@ def _whole(answer: HTTPResponse) -> bytes:
     if len(data) > MAX_ANSWER_BYTES:
         raise UsageError("remote.answer", "the answer is larger than any that a collector gives")
     return data
-
-
-def _is_here(host: str) -> bool:
-    """Whether a name can only mean this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _unusable(why: str) -> NoReturn:
-    # The URL is not repeated: it may hold what should not be shown.
-    raise UsageError(
-        "usage.argument", f"--url cannot be used: {why}", hint="Such as https://seal.example.org."
-    )

@@ -148,6 +148,8 @@ class Collector:
             SpoolFollower(path, self.pipeline, self.rejects, folder.cursor(f"spool-{place}-{path.name}"))
             for place, path in enumerate(self._spool_paths)
         ]
+        for follower in self.spools:
+            follower.claim()  # before anything starts: two that empty one folder would both lose by it
         self.housekeeping = Housekeeping(
             folder.trails,
             self.settings.retention,

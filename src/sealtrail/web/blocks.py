@@ -55,7 +55,7 @@ class Blocking:
         self._blocker = blocker
         self._stopping = stopping
         self._looked = float("-inf")
-        self._body, self._tag = b"", ""
+        self._said: dict[bool, tuple[bytes, str]] = {}  # by whether the caller may read: body and tag
 
     def routes(self) -> list[Route]:
         address = Parameter("address", "IPv4 or IPv6 address, or an IPv6 /64.", where="path")
@@ -63,9 +63,9 @@ class Blocking:
             Route(
                 "GET",
                 "/api/v1/blocks",
-                "read",
+                "enforce",
                 self.listed,
-                about="What is refused now. ETag, and long poll with If-None-Match.",
+                about="What is refused now, and for who may read why. ETag, long poll with If-None-Match.",
                 shape=Blocks,
                 parameters=(
                     Parameter(
@@ -96,15 +96,16 @@ class Blocking:
             ),
         ]
 
-    async def listed(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - the shape of a handler
+    async def listed(self, request: Request, caller: Caller) -> Response:
+        whole = caller.may("read")
         known = request.headers.get("if-none-match", "")
         end = time.monotonic() + number(request, "wait")
-        body, tag = await self._now()
+        body, tag = await self._now(whole=whole)
         while tag == known and time.monotonic() < end and not self._stopping():
             if await request.is_disconnected():
                 break
             await asyncio.sleep(LOOK_SECONDS)
-            body, tag = await self._now()
+            body, tag = await self._now(whole=whole)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
         if tag == known:
             return Response(status_code=304, headers={**HEADERS, **headers})
@@ -126,11 +127,16 @@ class Blocking:
         self._looked = float("-inf")
         return json_answer(Ended(ended))
 
-    async def _now(self) -> tuple[bytes, str]:
-        """The list and its tag, at most half a second old, however many ask."""
+    async def _now(self, *, whole: bool) -> tuple[bytes, str]:
+        """The list and its tag, at most half a second old, however many ask.
+
+        Who enforces it is told whom to refuse and until when; what is behind a block is for who may read.
+        """
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             blocks = await run_in_threadpool(self._blocker.blocks)
-            self._body = msgspec.json.encode(Blocks(blocks))
-            self._tag = f'"{sha256(self._body).hexdigest()[:32]}"'
+            bare = [Block(b.address, b.since, b.until, b.id, "", "", "", b.simulated) for b in blocks]
+            for may_read, told in ((True, blocks), (False, bare)):
+                body = msgspec.json.encode(Blocks(told))
+                self._said[may_read] = body, f'"{sha256(body).hexdigest()[:32]}"'
             self._looked = time.monotonic()
-        return self._body, self._tag
+        return self._said[whole]

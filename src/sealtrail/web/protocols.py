@@ -301,6 +301,10 @@ class Tiles(Protocol):
         """The latest signed note."""
         ...
 
+    def key(self, trail: str) -> str:
+        """The public key, a C2SP vkey. NotFoundError also where it is not here."""
+        ...
+
     def tile(self, trail: str, path: str) -> bytes:
         """`tile/<L>/<N>[.p/<W>]` or `tile/entries/<N>[.p/<W>]`."""
         ...

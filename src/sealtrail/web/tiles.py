@@ -38,9 +38,18 @@ class Tiling:
             Route(
                 "GET",
                 "/trails/{trail}/checkpoint",
-                "read",
+                "witness",
                 self.checkpoint,
                 about="The latest signed statement of a trail: C2SP checkpoint.",
+                parameters=(TRAIL,),
+                gives="text/plain",
+            ),
+            Route(
+                "GET",
+                "/trails/{trail}/vkey",
+                "witness",
+                self.key,
+                about="The public key that a trail's checkpoints are signed with: C2SP vkey.",
                 parameters=(TRAIL,),
                 gives="text/plain",
             ),
@@ -57,7 +66,7 @@ class Tiling:
             Route(
                 "GET",
                 "/trails/{trail}/tile/{level}/{number:path}",
-                "read",
+                "witness",
                 self.hashes,
                 about="256 hashes, or fewer where partial: C2SP tile.",
                 parameters=(TRAIL, level, NUMBER),
@@ -69,6 +78,11 @@ class Tiling:
         trail = request.path_params["trail"]
         note = await self._threads.run(lambda: self._tiles.checkpoint(trail))
         return Response(note, headers=dict(HEADERS), media_type="text/plain")
+
+    async def key(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - as above
+        trail = request.path_params["trail"]
+        key = await self._threads.run(lambda: self._tiles.key(trail))
+        return Response(f"{key}\n", headers=dict(HEADERS), media_type="text/plain")
 
     async def entries(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - as above
         return await self._tile(request, f"tile/entries/{request.path_params['number']}")

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from sealtrail.errors import AccessError, BusyError, UsageError
+from sealtrail.ship.running import Ship
+from sealtrail.spool.disk import Spool
+from sealtrail.spool.holding import Hold
+
+
+def test_several_folders_go_to_one_collector_and_are_counted_together(server, ship, tmp_path, stored):
+    spools = [Spool(tmp_path / name) for name in ("a", "b")]
+    for spool in spools:
+        for number in range(3):
+            spool.write(ship.head(number))
+    shipping = Ship(server.url, server.keys["ingest"], [spool.folder for spool in spools], once=True)
+    shipping.run(lambda: False)
+    told = shipping.totals()
+    assert (told["accepted"], told["waiting_bytes"], len(told["spools"])) == (6, 0, 2)
+    assert len(stored(server)) == 6
+
+
+def test_it_ends_when_it_is_asked_to_and_has_sent_what_was_there(server, ship, spool, stored):
+    spool.write(ship.head(0))
+    asked: list[int] = []
+
+    def stopping() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    Ship(server.url, server.keys["ingest"], [spool.folder]).run(stopping)
+    assert len(stored(server)) == 1
+    assert (spool.folder / "blocks.json").exists()
+
+
+def test_a_folder_that_another_empties_is_refused_at_the_start(server, ship, spool):
+    spool.write(ship.head(0))
+    other = Hold(spool.folder)
+    other.take()
+    with pytest.raises(BusyError) as caught:
+        Ship(server.url, server.keys["ingest"], [spool.folder]).run(lambda: True)
+    assert caught.value.code == "busy.folder"
+    other.release()
+
+
+def test_a_collector_does_not_start_on_a_folder_that_is_shipped(serving, ship, spool, tmp_path):
+    spool.write(ship.head(0))
+    other = Hold(spool.folder)
+    other.take()
+    with pytest.raises(BusyError), serving(tmp_path / "data", spools=[spool.folder]):
+        pass
+    other.release()
+
+
+def test_what_cannot_be_meant_is_refused_before_anything_is_sent(ship, tmp_path):
+    for options in (
+        {"url": "http://seal.example.org"},
+        {"folders": [tmp_path, tmp_path / "b"], "state": tmp_path},
+    ):
+        given = {"url": "http://127.0.0.1:1", "key": ship.KEY, "folders": [tmp_path], **options}
+        with pytest.raises(UsageError):
+            Ship(given.pop("url"), given.pop("key"), given.pop("folders"), **given)
+    with pytest.raises(AccessError):
+        Ship("http://127.0.0.1:1", "", [tmp_path])
+    with pytest.raises(UsageError):
+        Ship("http://127.0.0.1:1", ship.KEY, [tmp_path / "none"], once=True).run(lambda: False)
