@@ -32,13 +32,13 @@ import msgspec
 
 from sealtrail.accounts.keys import Keys
 from sealtrail.capture.ids import new_id, new_span_id
-from sealtrail.collect.intake import check_line
 from sealtrail.collect.seen import Seen
 from sealtrail.detect.engine import Engine
 from sealtrail.detect.library import load
 from sealtrail.event import Batch, Entry, Fields
 from sealtrail.event.codec import encode
 from sealtrail.event.entry import seal, stamp, suffix
+from sealtrail.event.line import check_line
 from sealtrail.event.model import Authentication, Event, Request, constants
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.log import Log

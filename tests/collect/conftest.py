@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from sealtrail.collect.pipeline import Pipeline
-from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import Seen
 from sealtrail.event import TRAILS, Batch, Fields, canonical, read
 from sealtrail.event.entry import unseal
@@ -19,6 +18,7 @@ from sealtrail.ledger.log import Log
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.sign import open_key
 from sealtrail.settings import Settings
+from sealtrail.spool.rejects import Rejects
 
 
 class Writer:

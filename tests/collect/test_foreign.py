@@ -16,7 +16,6 @@ from sealtrail.collect.foreign import (
     fitted,
     read_object,
     scrubbed,
-    scrubbed_text,
     sealed_form,
 )
 from sealtrail.errors import EventError
@@ -184,14 +183,6 @@ def test_an_event_too_long_for_an_entry_is_cut_with_a_note():
     with pytest.raises(EventError) as caught:
         fitted({f"labels.{n}": "x" * 100 for n in range(1000)})
     assert caught.value.code == "event.too-long"
-
-
-def test_a_refused_line_is_kept_short_and_without_its_secrets():
-    assert scrubbed_text(b'{"p\\u0061ssword":"' + SECRET.encode() + b'"}', 200).count(SECRET) == 0
-    assert scrubbed_text(b'{"password":"' + SECRET.encode() + b'", torn', 200).count(SECRET) == 0
-    assert scrubbed_text(b"\xff\x00 x", 50) == r"\xff" + "\0 x"
-    assert len(scrubbed_text(b"\xff\x00 x" * 1000, 50)) == 50
-    assert scrubbed_text(b'{"a":' * 5000, 50).startswith('{"a":{"a"')
 
 
 json_values = st.recursive(

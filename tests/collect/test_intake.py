@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from sealtrail.collect.intake import check_line, read_body, read_line
+from sealtrail.collect.intake import read_body, read_line
 from sealtrail.errors import EventError
 from sealtrail.event import canonical
+from sealtrail.event.line import check_line
 
 WHEN = "2026-11-24T08:00:00.000000Z"
 OWN: dict[str, Any] = {

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from sealtrail.collect.intake import check_line, read_body, read_line
+from sealtrail.collect.intake import read_body, read_line
 from sealtrail.collect.own import Voice, head_event, successor_event
 from sealtrail.collect.spools import SpoolFollower
 from sealtrail.errors import EventError
 from sealtrail.event import canonical, check
 from sealtrail.event.entry import seal, suffix
+from sealtrail.event.line import check_line
 from sealtrail.ledger.heads import Link, link_in
 from sealtrail.spool.layout import segment_name
 

@@ -9,7 +9,6 @@ import pytest
 
 from sealtrail.collect.own import SUCCESSOR
 from sealtrail.collect.pipeline import Pipeline, Trails, open_trails
-from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import Seen
 from sealtrail.errors import BusyError, LedgerError, TamperedError
 from sealtrail.event import Batch, Fields, canonical, read
@@ -18,6 +17,7 @@ from sealtrail.ledger.log import Log
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.verify import verify
 from sealtrail.settings import Settings
+from sealtrail.spool.rejects import Rejects
 
 
 def line(seq: int, emitter: str = "e", **more: object) -> tuple[bytes, Fields]:

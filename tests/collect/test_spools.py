@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from sealtrail.collect import spools
-from sealtrail.collect.spools import CHUNK_BYTES, SpoolFollower
+from sealtrail.collect.spools import SpoolFollower
 from sealtrail.errors import BusyError, LedgerError
 from sealtrail.event import canonical
 from sealtrail.follow.state import save
 from sealtrail.ledger.files import Disk
+from sealtrail.spool import reading
 from sealtrail.spool.disk import Spool
 from sealtrail.spool.layout import segment_name
+from sealtrail.spool.reading import CHUNK_BYTES
 
 
 @pytest.fixture
@@ -382,7 +384,7 @@ def test_a_folder_may_appear_later(writer, tmp_path, line):
 def test_a_segment_that_cannot_be_read_keeps_no_other_waiting(writer, folder, line, monkeypatch):
     for name in "abc":
         put(folder, name, 0, line(0, name) + b"\n")
-    read = spools._read_plain
+    read = reading._read_plain
 
     def refused(path: Path, offset: int) -> tuple[bytes, int]:
         if path.name.startswith("b."):
@@ -390,7 +392,7 @@ def test_a_segment_that_cannot_be_read_keeps_no_other_waiting(writer, folder, li
         return read(path, offset)
 
     with monkeypatch.context() as broken:
-        broken.setattr(spools, "_read_plain", refused)
+        broken.setattr(reading, "_read_plain", refused)
         follower = following(writer, folder)
         follower.start()
         follower.stop()

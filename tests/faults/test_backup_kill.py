@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail.collect.intake import check_line
 from sealtrail.event import canonical
+from sealtrail.event.line import check_line
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.verify import verify
 from sealtrail.serve.backup import backup

@@ -23,8 +23,8 @@ import pytest
 
 from sealtrail.collect import inbox, pipeline, spools
 from sealtrail.collect.inbox import ask
-from sealtrail.collect.intake import check_line
 from sealtrail.event import Fields, canonical, read
+from sealtrail.event.line import check_line
 from sealtrail.follow.state import save_json
 from sealtrail.ledger.verify import verify
 from sealtrail.respond import desk

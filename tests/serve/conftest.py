@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail.collect.intake import check_line
 from sealtrail.event import Fields, canonical
+from sealtrail.event.line import check_line
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.writing import Collector
 

@@ -16,11 +16,11 @@ from uuid_utils import uuid4
 
 from sealtrail.collect.intake import Intake, read_body
 from sealtrail.collect.pipeline import Pipeline
-from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import ONCE_PREFIX
 from sealtrail.errors import EventError
 from sealtrail.event import Range, Receipt, Rejection
 from sealtrail.settings import IntakeSettings
+from sealtrail.spool.rejects import Rejects
 from sealtrail.web.answers import json_answer
 from sealtrail.web.bodies import Room, bounded
 from sealtrail.web.caller import Caller

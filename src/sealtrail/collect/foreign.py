@@ -14,8 +14,6 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
-
 from sealtrail import scrub
 from sealtrail.errors import EventError
 from sealtrail.event import FIELDS, Fields, check, decode, flatten, kind_of
@@ -225,19 +223,6 @@ def _longest(value: Any) -> int:
     if isinstance(value, list):
         return max(map(_longest, value), default=0)
     return 0
-
-
-def scrubbed_text(raw: bytes, limit: int) -> str:
-    """The beginning of bytes that are no event, for people to look at: scrubbed, `limit` characters."""
-    if raw[:1] == b"{" and len(raw) <= MAX_LINE_BYTES:
-        # As an object more of it can be told apart than as text: names may be escaped.
-        try:
-            value, _ = scrub.details(msgspec.json.decode(raw), "text")
-            return encode(value).decode()[:limit]
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            pass
-    text, _ = scrub.text(raw[: 2 * limit].decode(errors="backslashreplace"), "text")
-    return text[:limit]
 
 
 def fitted(fields: Fields) -> tuple[bytes, Fields]:

@@ -21,11 +21,11 @@ from sealtrail.collect.fingerprint import MarkedStream, Marker, recognise
 from sealtrail.collect.foreign import sealed_form
 from sealtrail.collect.formats import AUTO, SAMPLE_LINES, detect, parser
 from sealtrail.collect.lines import RawLine, lines
-from sealtrail.collect.rejects import RunRejects
 from sealtrail.errors import BusyError, EventError, UsageError
 from sealtrail.event import Fields, Receipt
 from sealtrail.event.entry import stamp
 from sealtrail.event.limits import MAX_LINE_BYTES
+from sealtrail.spool.rejects import RunRejects
 
 SOURCE: Final = "import"
 

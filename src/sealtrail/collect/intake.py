@@ -38,22 +38,6 @@ class Intake(msgspec.Struct, frozen=True):
         return [(item.line, item.fields) for item in self.accepted]
 
 
-def check_line(line: bytes, *, reserved: bool = False) -> Fields:
-    """Fields of a line that must be canonical already, as our own capture writes it. Raises EventError."""
-    quick = known(line)
-    if quick is not None:
-        return quick
-    fields, canonical = examine(line)
-    if not canonical:
-        raise EventError(
-            "event.not-canonical",
-            "the line is not in canonical form",
-            hint="Programs other than Sealtrail's capture send to POST /api/v1/events, which re-encodes.",
-        )
-    check(fields, reserved=reserved)
-    return fields
-
-
 def read_line(line: bytes, emitter: str, seq: int, *, reserved: bool = False) -> tuple[bytes, Fields]:
     """(canonical line, fields) of any line. `emitter` and `seq` stand in where it names none of its own.
 

@@ -30,7 +30,6 @@ from typing import Final, NamedTuple
 import msgspec
 
 from sealtrail.collect.own import Voice, head_event, successor_event
-from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import Seen
 from sealtrail.collect.timing import Spread
 from sealtrail.errors import BusyError, LedgerError, SealtrailError, TamperedError
@@ -56,6 +55,7 @@ from sealtrail.ledger.log import Log
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.sign import open_key
 from sealtrail.settings import Settings
+from sealtrail.spool.rejects import Rejects
 
 _log = logging.getLogger("sealtrail.pipeline")
 

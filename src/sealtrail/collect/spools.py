@@ -9,31 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import stat
 import time
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from sealtrail.collect.intake import check_line
 from sealtrail.collect.own import GAP
-from sealtrail.collect.pipeline import Line, Pipeline
-from sealtrail.collect.rejects import Rejects
-from sealtrail.errors import BusyError, EventError
+from sealtrail.collect.pipeline import Pipeline
+from sealtrail.errors import BusyError
 from sealtrail.event import Receipt
-from sealtrail.event.limits import MAX_EMITTER, MAX_LINE_BYTES
+from sealtrail.event.limits import MAX_EMITTER
 from sealtrail.follow.state import load_json, save_json
 from sealtrail.follow.worker import Worker
 from sealtrail.spool.holding import Hold
 from sealtrail.spool.layout import is_alive, parse_segment_name, remove_if_read, segments
+from sealtrail.spool.reading import CHUNK_BYTES, Chunk, read_chunk
+from sealtrail.spool.rejects import Rejects
 
 _log = logging.getLogger("sealtrail.spool")
 
 SOURCE: Final = "spool"
-
-# Read at once from one segment: a few hundred kilobytes fill a commit.
-CHUNK_BYTES: Final = 512 * 1024
 
 # Of all segments together: what is parsed and not yet durable, however many applications share the folder.
 HELD_BYTES: Final = 8 * CHUNK_BYTES
@@ -45,17 +40,6 @@ TROUBLE_SECONDS: Final = 2.0
 
 # An application that goes on writing must not keep a collector from stopping; the next start reads on.
 STOP_SECONDS: Final = 5.0
-
-
-class _Chunk(NamedTuple):
-    """What was read of one segment: bytes up to `end`, what is good in them, and how many lines are not."""
-
-    name: str
-    size: int
-    end: int
-    lines: list[Line]
-    rejected: int
-    torn: int
 
 
 class SpoolFollower(Worker):
@@ -115,7 +99,7 @@ class SpoolFollower(Worker):
         """Read every segment once; True when there was something to read."""
         found = [path for _, path in segments(self.folder)]
         busy, held = False, 0
-        waiting: list[tuple[_Chunk, Future[Receipt] | None]] = []
+        waiting: list[tuple[Chunk, Future[Receipt] | None]] = []
         refusal: BusyError | None = None
         for path in found:
             try:
@@ -154,38 +138,17 @@ class SpoolFollower(Worker):
                 waiting += max(0, path.lstat().st_size - offsets.get(path.name, 0))
         return waiting
 
-    def _read(self, path: Path) -> _Chunk:
+    def _read(self, path: Path) -> Chunk:
         """The next lines of a segment, checked. What is refused is in quarantine when this returns."""
-        # Asked before reading: a writer that is gone now writes nothing after what we read next.
-        alive = is_alive(path)
         offset = self._offsets.get(path.name, 0)
-        data, size = _read_plain(path, offset)
-        if size < offset:  # somebody emptied it; what is read twice is known by its identity
-            offset = self._offsets[path.name] = 0
-            data, size = _read_plain(path, offset)
-        more = len(data) == CHUNK_BYTES
-        cut = data.rfind(b"\n") + 1
-        if cut == 0 and more:
-            cut = len(data)  # no line is this long: whatever it is, it goes into quarantine
-        lines: list[Line] = []
-        at, rejected, torn = offset, 0, 0
-        for raw in data[:cut].split(b"\n"):
-            if raw:
-                try:
-                    lines.append((raw, check_line(raw)))
-                except EventError as error:
-                    rejected += 1
-                    self._rejects.add(SOURCE, f"{path.name}@{at}", raw[:MAX_LINE_BYTES], error)
-            at += len(raw) + 1
-        if cut < len(data) and not more and not alive:
-            # The writer died in the middle of this line. It is kept aside, never glued to another.
-            torn = 1
-            why = EventError("event.torn", f"{len(data) - cut} bytes without an end of line")
-            self._rejects.add(SOURCE, f"{path.name}@{offset + cut}", data[cut:], why)
-            cut = len(data)
-        return _Chunk(path.name, cut, offset + cut, lines, rejected, torn)
+        chunk = read_chunk(path, offset)
+        if chunk.start < offset:
+            self._offsets[path.name] = chunk.start
+        for place, raw, error in chunk.refused:
+            self._rejects.add(SOURCE, place, raw, error)
+        return chunk
 
-    def _settle(self, waiting: list[tuple[_Chunk, Future[Receipt] | None]]) -> None:
+    def _settle(self, waiting: list[tuple[Chunk, Future[Receipt] | None]]) -> None:
         """Wait until what was read is durable; only then is it behind us."""
         for _, future in waiting:
             if future is not None:
@@ -193,8 +156,9 @@ class SpoolFollower(Worker):
         self._rejects.sync()  # before the only other copy may be removed
         for chunk, _ in waiting:
             self._offsets[chunk.name] = chunk.end
-            self.counts["lines"] += len(chunk.lines) + chunk.rejected
-            self.counts["rejected"] += chunk.rejected
+            rejected = len(chunk.refused) - chunk.torn
+            self.counts["lines"] += len(chunk.lines) + rejected
+            self.counts["rejected"] += rejected
             self.counts["torn"] += chunk.torn
 
     def _tidy(self, found: list[Path]) -> None:
@@ -261,22 +225,3 @@ class SpoolFollower(Worker):
 def _emitter(path: Path) -> str:
     name = parse_segment_name(path.name)
     return name[0] if name is not None else ""
-
-
-def _read_plain(path: Path, offset: int) -> tuple[bytes, int]:
-    """Up to a chunk of a plain file, and its size; nothing of what could be put there instead.
-
-    The folder belongs to the application: a link must not make the collector read another file for it, and a
-    pipe must not make it wait.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return b"", offset
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            return b"", offset
-        return os.pread(descriptor, CHUNK_BYTES, offset), found.st_size
-    finally:
-        os.close(descriptor)

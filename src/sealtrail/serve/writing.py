@@ -19,14 +19,13 @@ import msgspec
 
 from sealtrail.accounts.people import People
 from sealtrail.collect.inbox import Act, Inbox
-from sealtrail.collect.intake import check_line
 from sealtrail.collect.own import CUT, STARTED, STOPPED
 from sealtrail.collect.pipeline import Line, Pipeline, open_trails
-from sealtrail.collect.rejects import Rejects
 from sealtrail.collect.seen import Seen
 from sealtrail.collect.spools import SpoolFollower
 from sealtrail.errors import SealtrailError, UsageError
 from sealtrail.event import Batch, Receipt
+from sealtrail.event.line import check_line
 from sealtrail.follow import Follower, Hub
 from sealtrail.follow.worker import Worker
 from sealtrail.ledger.layout import VOLUME_ENTRIES
@@ -43,6 +42,7 @@ from sealtrail.serve.retaining import left_positions
 from sealtrail.serve.signing_in import SigningIn
 from sealtrail.serve.tailing import Tails
 from sealtrail.settings import Settings, load
+from sealtrail.spool.rejects import Rejects
 from sealtrail.store.columnar import ColumnarStore
 
 _log = logging.getLogger("sealtrail.serve")

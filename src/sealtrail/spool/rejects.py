@@ -1,7 +1,7 @@
-"""The quarantine: every line that was refused is kept aside with the reason, scrubbed, and bounded.
+"""The quarantine of whoever empties a spool: a refused line is kept aside with the reason, scrubbed, bounded.
 
-NDJSON files under `state/rejects/`, one a day and source, and one for each imported file. A record is
-`{"time", "source", "place", "path", "code", "error", "text"}`.
+NDJSON files in one folder, for the collector `state/rejects/`: one a day and source, and one for each
+imported file. A record is `{"time", "source", "place", "path", "code", "error", "text"}`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from sealtrail.collect.foreign import scrubbed_text
+import msgspec
+
+from sealtrail import scrub
 from sealtrail.errors import BusyError, EventError
 from sealtrail.event.codec import encode
 from sealtrail.event.entry import stamp
+from sealtrail.event.limits import MAX_LINE_BYTES
 
 TOTAL_BYTES: Final = 64 * 1024 * 1024  # of all rejects together: the oldest file goes first, counted
 
@@ -35,6 +38,19 @@ TEXT_BYTES: Final = 2048
 _REMEMBERED: Final = 4096
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]")
+
+
+def scrubbed_text(raw: bytes, limit: int) -> str:
+    """The beginning of bytes that are no event, for people to look at: scrubbed, `limit` characters."""
+    if raw[:1] == b"{" and len(raw) <= MAX_LINE_BYTES:
+        # As an object more of it can be told apart than as text: names may be escaped.
+        try:
+            value, _ = scrub.details(msgspec.json.decode(raw), "text")
+            return encode(value).decode()[:limit]
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass
+    text, _ = scrub.text(raw[: 2 * limit].decode(errors="backslashreplace"), "text")
+    return text[:limit]
 
 
 def record(time: str, source: str, place: str, raw: bytes, error: EventError) -> bytes:
@@ -53,7 +69,7 @@ def record(time: str, source: str, place: str, raw: bytes, error: EventError) ->
 
 
 class Rejects:
-    """The quarantine of a running collector. Safe between threads."""
+    """The quarantine of a running collector or shipper. Safe between threads."""
 
     def __init__(
         self,

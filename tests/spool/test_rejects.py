@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from sealtrail.collect.rejects import TEXT_BYTES, Rejects, RunRejects
 from sealtrail.errors import BusyError, EventError
+from sealtrail.spool.rejects import TEXT_BYTES, Rejects, RunRejects, scrubbed_text
 
+SECRET = "Tr0ub4dor-and-3"
 TORN = EventError("event.torn", "12 bytes without an end of line", path="$")
 
 
@@ -192,3 +193,11 @@ def test_the_rejects_of_a_run_are_bounded_and_the_rest_counted(tmp_path: Path):
     assert rejects.count == 100
     assert len(found) + rejects.unkept == 100
     assert rejects.path.stat().st_size <= 2000
+
+
+def test_a_refused_line_is_kept_short_and_without_its_secrets():
+    assert scrubbed_text(b'{"p\\u0061ssword":"' + SECRET.encode() + b'"}', 200).count(SECRET) == 0
+    assert scrubbed_text(b'{"password":"' + SECRET.encode() + b'", torn', 200).count(SECRET) == 0
+    assert scrubbed_text(b"\xff\x00 x", 50) == r"\xff" + "\0 x"
+    assert len(scrubbed_text(b"\xff\x00 x" * 1000, 50)) == 50
+    assert scrubbed_text(b'{"a":' * 5000, 50).startswith('{"a":{"a"')
