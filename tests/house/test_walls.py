@@ -48,7 +48,7 @@ PLANTS = [
     ("light layers", "capture.planted", "sealtrail.store.query"),
     ("light layers", "spool.planted", "sealtrail.ledger.merkle"),
     ("light doors front", "settings", "rich"),
-    ("light doors front", "errors", "click"),
+    ("light doors front ship", "errors", "click"),
     ("doors", "flask", "sigma"),
     ("doors", "flask", "sealtrail.ledger.proof"),
     ("doors", "asgi", "starlette"),
