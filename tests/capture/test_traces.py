@@ -6,7 +6,6 @@ import sys
 from types import SimpleNamespace
 
 import sealtrail
-from sealtrail.capture import traces
 from sealtrail.capture.traces import Ids, current
 
 
@@ -42,9 +41,3 @@ def test_the_current_span_of_opentelemetry_gives_the_trace(made):
         context = span.get_span_context()
         assert current() == Ids("", f"{context.trace_id:032x}", f"{context.span_id:016x}", "")
     assert current() == Ids()
-
-
-def test_without_a_span_opentelemetry_gives_nothing(made):
-    import opentelemetry.trace
-
-    assert traces.span_ids(opentelemetry.trace) is None

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter_ns
 from typing import Any, Final
 
+from sealtrail.capture import otel
 from sealtrail.capture.context import Actor
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import of_scope
@@ -102,6 +103,8 @@ class HttpExchange(AsgiExchange):
 
     def _start(self, message: Message) -> Message:
         """Take note of a response's head; the message to send, which carries this request's id."""
+        if not self.joined and otel.API in otel.modules:
+            otel.join(self)
         self.status = int(message["status"])
         self.length = -1
         self.mime = ""

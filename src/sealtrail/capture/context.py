@@ -40,6 +40,7 @@ class Call(Marks):
     trace_id: str
     span_id: str
     parent_id = ""
+    joined = False  # whether the ids are those of a span of OpenTelemetry
     client_ip = ""
     source_ip = ""
     user_agent = ""

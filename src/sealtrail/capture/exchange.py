@@ -8,7 +8,7 @@ from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final
 
 from sealtrail import scrub
-from sealtrail.capture import context, ordinary
+from sealtrail.capture import context, ordinary, otel
 from sealtrail.capture.context import Call
 from sealtrail.capture.head import Head
 from sealtrail.capture.ids import new_ids, parse_traceparent, span, valid_request_id
@@ -65,6 +65,8 @@ class Exchange(Call):
             self.trace_id = self.id.replace("-", "")
         else:
             self.trace_id, self.parent_id = parent
+        if otel.API in otel.modules:
+            otel.join(self)
         given = head.request_id
         if given:
             if valid_request_id(given) and scrub.is_clean(given.replace("=", "")):

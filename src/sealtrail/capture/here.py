@@ -6,7 +6,7 @@ from time import time_ns
 from typing import Any, Final
 
 from sealtrail import scrub
-from sealtrail.capture import context, recorder
+from sealtrail.capture import context, otel, recorder
 from sealtrail.capture.context import ANONYMOUS, Actor
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.ids import moment, new_id, new_ids, written
@@ -87,6 +87,14 @@ class Here:
             agent = call.user_agent
             clean = len(agent) <= 512 and agent.isascii() and scrub.is_clean(agent)
             event.user_agent = agent if clean else self.marks.text("user_agent.original", agent)
+        if otel.API in otel.modules:
+            self.join(event)
+
+    def join(self, event: Audit | Authentication) -> None:
+        """The span of OpenTelemetry that this happens in, within a request and outside of one."""
+        found = otel.span_ids()
+        if found is not None:
+            event.trace_id, event.span_id = found
 
     def become(self, user_id: Any, name: Any, roles: Any, tenant: Any) -> None:
         """Act as this user, and let the rest of the request be theirs."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from sealtrail.capture import otel
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import of_environ
 from sealtrail.capture.recorder import Recorder
@@ -78,6 +79,9 @@ class WsgiExchange(Exchange):
             if not self.route:
                 # Now, because frameworks forget their request before the body is drawn.
                 self.route = self.template(self.environ)
+            if not self.joined and otel.API in otel.modules:
+                # Flask's instrumentation begins its span after us, and ends it before the body is drawn.
+                otel.join(self)
             self.status = int(status[:3])
             self.length = -1
             self.mime = ""
