@@ -5,6 +5,7 @@ sealtrail    with the middleware, everything on
 nothing      with a pure ASGI middleware that does nothing: the floor
 base-http    with a BaseHTTPMiddleware that does nothing: what tutorials build upon
 structlog    that, with one structlog event of the same fields, encoded by orjson
+otel         OpenTelemetry's instrumentation, which records no more than spans, with an exporter that discards
 
 The application is called as a server calls it, without one: what a server costs would only hide the rest.
 """
@@ -25,12 +26,15 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.instrumentation.starlette import StarletteInstrumentor
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.routing import Route
 
 from _interleaved import asked, measure
+from _opentelemetry import provider
 from sealtrail.asgi import SealtrailMiddleware
 
 ANSWER = {"id": 42, "status": "ok", "qty": 2, "items": [{"id": 1, "n": 2}], "total": 123.45}
@@ -152,7 +156,16 @@ def variants(make: Callable[[list[Middleware]], Any], folder: Path) -> dict[str,
         "nothing": make([Middleware(Nothing)]),
         "base-http": make([Middleware(BaseHttp)]),
         "structlog": make([Middleware(Structlog, path=folder / "structlog.log")]),
+        "otel": instrumented(make([])),
     }
+
+
+def instrumented(app: Any) -> Any:
+    if isinstance(app, FastAPI):
+        FastAPIInstrumentor.instrument_app(app, tracer_provider=provider())
+    else:
+        StarletteInstrumentor.instrument_app(app, tracer_provider=provider())
+    return app
 
 
 async def serve(app: Any, requests: int) -> float:

@@ -1,10 +1,11 @@
-"""What recording costs a Flask application: CPU time per request, four applications in one interleaved run.
+"""What recording costs a Flask application: CPU time per request, five applications in one interleaved run.
 
 bare        the application alone
 sealtrail   with the middleware, everything on
 tutorial    what tutorials teach: before and after hooks, two structlog JSON lines to a file, and two lines of
             a "security logger" with a JSON formatter and a stdlib FileHandler
 structlog   the best of that kind: one structlog event of the same fields, encoded by orjson
+otel        OpenTelemetry's instrumentation, which records no more than a span, with an exporter that discards
 
 Ratios are what counts; microseconds depend on the machine and on what else it does.
 """
@@ -25,8 +26,10 @@ from typing import Any
 import orjson
 import structlog
 from flask import Flask, g, jsonify, request
+from opentelemetry.instrumentation.flask import FlaskInstrumentor
 
 from _interleaved import asked, measure
+from _opentelemetry import provider
 from sealtrail.flask import Sealtrail
 
 BODY = json.dumps({"qty": 2, "items": [{"sku": f"sku-{n}", "price": 9.5} for n in range(4)]}).encode()
@@ -196,11 +199,18 @@ def structlog_orjson(folder: Path) -> Flask:
     return app
 
 
+def otel(_: Path) -> Flask:
+    app = make_app("otel")
+    FlaskInstrumentor().instrument_app(app, tracer_provider=provider())
+    return app
+
+
 VARIANTS: dict[str, Callable[[Path], Flask]] = {
     "bare": bare,
     "sealtrail": sealtrail,
     "tutorial": tutorial,
     "structlog": structlog_orjson,
+    "otel": otel,
 }
 
 
