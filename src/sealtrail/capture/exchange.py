@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import weakref
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns, time
 from typing import TYPE_CHECKING, Final
 
 from sealtrail import scrub
 from sealtrail.capture import context, ordinary, otel
 from sealtrail.capture.context import Call
 from sealtrail.capture.head import Head
-from sealtrail.capture.ids import new_ids, parse_traceparent, span, valid_request_id
+from sealtrail.capture.ids import is_plain_traceparent, new_ids, parse_traceparent, valid_request_id, written
 from sealtrail.capture.marks import Marks
 from sealtrail.capture.ordinary import (
     ALLOWED,
@@ -54,17 +54,17 @@ class Exchange(Call):
 
     def __init__(self, recorder: Recorder, head: Head) -> None:
         self.began = perf_counter_ns()
-        self.started = time_ns()
+        self.started = time()
         self.recorder = recorder
         self.head = head
         # The event's own id serves as the request's where the caller brings none: one id, not two.
         self.id, self.span_id = new_ids(self.started)
         self.request_id = self.id
-        parent = parse_traceparent(head.traceparent) if head.traceparent else None
-        if parent is None:
-            self.trace_id = self.id.replace("-", "")
+        text = head.traceparent
+        if text and is_plain_traceparent(text) is not None:
+            self.trace_id, self.parent_id = text[3:35], text[36:52]
         else:
-            self.trace_id, self.parent_id = parent
+            self._continue(text)
         if otel.API in otel.modules:
             otel.join(self)
         given = head.request_id
@@ -73,10 +73,18 @@ class Exchange(Call):
                 self.request_id = given
             else:
                 self.note("request-id.refused")
-        self.client_ip, self.source_ip = recorder.addresses.resolve(
-            head.peer, head.x_forwarded_for, head.forwarded
-        )
+        caller = head.peer, head.x_forwarded_for, head.forwarded
+        addresses = recorder.addresses
+        self.client_ip, self.source_ip = addresses.known.get(caller) or addresses.resolve(*caller)
         self.user_agent = head.user_agent
+
+    def _continue(self, traceparent: str) -> None:
+        """Go on with the caller's trace, or begin one."""
+        parent = parse_traceparent(traceparent) if traceparent else None
+        if parent is None:
+            self.trace_id = self.id.replace("-", "")
+        else:
+            self.trace_id, self.parent_id = parent
 
     def enter(self) -> None:
         """Make this the current request, and have it recorded whatever comes."""
@@ -211,7 +219,8 @@ def record(call: Exchange, error: BaseException | None, block: str | None = None
     method, length = head.method, head.length
     took = (call.ended or perf_counter_ns()) - call.began
     scheme, digest = call.credential()
-    start, end = span(call.started, took)
+    # The end by the clock that nobody sets: the two never contradict the duration.
+    start, end = written(call.started), written(call.started + took * 1e-9)
     # In the order of the table, and by position: by name it takes eight times as long.
     event = Request(
         end,

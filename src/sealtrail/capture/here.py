@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import time_ns
+from time import time
 from typing import Any, Final
 
 from sealtrail import scrub
@@ -127,7 +127,7 @@ def act_of(here: Here, action: Any, outcome: Any, error: BaseException | None) -
         marks.note("event.outcome:unknown")
         outcome = "unknown"
     category, kind = _sorts.get(name) or _sort(name)
-    now = time_ns()
+    now = time()
     who = here.actor
     # In the order of the table, and by position: setting one by one costs as much as all else here.
     event = Audit(

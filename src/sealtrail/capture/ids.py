@@ -16,9 +16,9 @@ from typing import Final
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:=+/@-]{0,127}", re.ASCII)
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.ASCII)
 # What nearly every caller sends. The rest is left to the pattern above.
-_PLAIN_TRACEPARENT: Final = re.compile(
+is_plain_traceparent: Final = re.compile(
     r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII
-)
+).fullmatch
 # A number below a thousand, in three digits.
 _DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 _NO_TRACE: Final = "0" * 32
@@ -52,18 +52,18 @@ _millisecond: tuple[int, str] = (-1, "")
 _second: tuple[int, str] = (-1, "")
 
 
-def new_ids(now: int) -> tuple[str, str]:
-    """A UUID of version 7, and a span id; `now` in nanoseconds of the epoch.
+def new_ids(now: float) -> tuple[str, str]:
+    """A UUID of version 7, and a span id; `now` in seconds of the epoch.
 
     Without its dashes the UUID makes a trace id as well.
     """
     global _millisecond  # noqa: PLW0603 - a memo of one entry
-    now //= 1_000_000
+    moment = int(now * 1000)
     known, text = _millisecond
-    if now != known:
-        text = f"{now & 0xFFFFFFFFFFFF:012x}"
+    if moment != known:
+        text = f"{moment & 0xFFFFFFFFFFFF:012x}"
         text = f"{text[:8]}-{text[8:]}"
-        _millisecond = (now, text)
+        _millisecond = (moment, text)
     process = _process
     # Always eight digits, and different for 2^28 ids, which no millisecond holds.
     number = f"{process.next() & 0xFFFFFFFF | 0x10000000:x}"
@@ -72,7 +72,7 @@ def new_ids(now: int) -> tuple[str, str]:
 
 def new_id() -> str:
     """A UUID of version 7: identities sort by the millisecond they were made in."""
-    return new_ids(time.time_ns())[0]
+    return new_ids(time.time())[0]
 
 
 def valid_request_id(text: str) -> bool:
@@ -81,8 +81,6 @@ def valid_request_id(text: str) -> bool:
 
 def parse_traceparent(text: str) -> tuple[str, str] | None:
     """Trace and span id of the caller; None for a header that W3C Trace Context says to ignore."""
-    if _PLAIN_TRACEPARENT.fullmatch(text) is not None:
-        return text[3:35], text[36:52]
     match = _TRACEPARENT.fullmatch(text) if len(text) <= 256 else None
     if match is None:
         return None
@@ -94,33 +92,16 @@ def parse_traceparent(text: str) -> tuple[str, str] | None:
 
 def moment() -> str:
     """Now, as events say it: RFC 3339 in UTC, always with six digits of a second."""
-    return written(time.time_ns())
+    return written(time.time())
 
 
-def written(now: int) -> str:
-    """Nanoseconds of the epoch as events say them."""
+def written(now: float) -> str:
+    """Seconds of the epoch as events say them. Until 2100 a float tells microseconds apart."""
     global _second  # noqa: PLW0603 - a memo of one entry
-    now //= 1000
-    second = now // 1_000_000
+    second = int(now)
+    micro = int((now - second) * 1_000_000)
     known, text = _second
     if second != known:
         text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
         _second = (second, text)
-    return f"{text}{_DIGITS[now // 1000 % 1000]}{_DIGITS[now % 1000]}Z"
-
-
-def span(start: int, took: int) -> tuple[str, str]:
-    """Start and end of what began at `start` and took so many nanoseconds.
-
-    The end is by the clock that nobody sets, so that the two never contradict the duration.
-    """
-    first = start // 1000
-    last = (start + took) // 1000
-    known, text = _second
-    if first // 1_000_000 != known or last // 1_000_000 != known:
-        return written(start), written(start + took)
-    digits = _DIGITS
-    return (
-        f"{text}{digits[first // 1000 % 1000]}{digits[first % 1000]}Z",
-        f"{text}{digits[last // 1000 % 1000]}{digits[last % 1000]}Z",
-    )
+    return f"{text}{_DIGITS[micro // 1000]}{_DIGITS[micro % 1000]}Z"

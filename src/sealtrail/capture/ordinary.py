@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sealtrail import scrub
 from sealtrail.capture.context import NO_OBJECT, NOBODY, Actor
-from sealtrail.capture.ids import span
+from sealtrail.capture.ids import written
 from sealtrail.event.codec import encode
 from sealtrail.event.model import Request
 
@@ -203,7 +203,9 @@ def line(call: Exchange) -> bytes | None:
         return None  # noted while the actor was looked up
     auth = f',"sealtrail.session.hash":"{call.session_hash}"' if call.session_hash else ""
     if head.authorization:
-        scheme, digest = call.recorder.pseudonyms.of_authorization(head.authorization)
+        hashes = call.recorder.pseudonyms
+        known = hashes.headers.get(hash(hashes.salt + head.authorization))
+        scheme, digest = known or hashes.of_authorization(head.authorization)
         auth = f'{auth},"sealtrail.auth.scheme":"{scheme}","sealtrail.auth.token_hash":"{digest}"'
     elif head.api_key:
         scheme, digest = call.credential()
@@ -213,7 +215,8 @@ def line(call: Exchange) -> bytes | None:
     size = f',"http.request.body.bytes":{received}' if received is not None else ""
     parent = f',"parent.id":"{call.parent_id}"' if call.parent_id else ""
     took = (ended or perf_counter_ns()) - call.began
-    start, end = span(call.started, took)
+    # The end by the clock that nobody sets: the two never contradict the duration.
+    start, end = written(call.started), written(call.started + took * 1e-9)
     return (
         f'{{"@timestamp":"{end}","event.id":"{call.id}{answer[0]}{start}"'
         f',"event.duration":{took}{actor}{auth}{client},"http.request.id":"{call.request_id}"'
