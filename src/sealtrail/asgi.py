@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 
 from sealtrail.capture.asgi import Application, AsgiCapture
+from sealtrail.capture.choices import SignIns, chosen
 from sealtrail.capture.hooks import join
 from sealtrail.capture.recorder import configured
 
@@ -16,8 +17,9 @@ from sealtrail.capture.recorder import configured
 class SealtrailMiddleware(AsgiCapture):
     """Records every request and websocket.
 
-    What is left out comes from the environment, as for `sealtrail.flask`. Raises UsageError for a proxy that
-    is none; once a request is served, nothing here raises.
+    What is left out comes from the environment, as for `sealtrail.flask`, which says what `sign_ins` takes.
+    `session_cookie` is the name of the cookie where the application opens sessions. Raises UsageError for a
+    proxy that is none; once a request is served, nothing here raises.
     """
 
     def __init__(
@@ -29,9 +31,14 @@ class SealtrailMiddleware(AsgiCapture):
         environment: str = "",
         spool: str | os.PathLike[str] | None = None,
         trusted_proxies: Sequence[str] | None = None,
+        sign_ins: SignIns = True,
+        session_cookie: str = "session",
     ) -> None:
+        kept = chosen(sign_ins)
         recorder = configured(
             service, version=version, environment=environment, spool=spool, trusted_proxies=trusted_proxies
         )
+        recorder.sign_ins = kept
+        recorder.session_cookie = session_cookie
         super().__init__(app, recorder)
         join(app, recorder)

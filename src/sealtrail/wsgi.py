@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sealtrail.capture.choices import SignIns, chosen
 from sealtrail.capture.recorder import configured
 from sealtrail.capture.wsgi import WsgiCapture
 
@@ -25,8 +26,11 @@ class SealtrailMiddleware(WsgiCapture):
         environment: str = "",
         spool: str | os.PathLike[str] | None = None,
         trusted_proxies: Sequence[str] | None = None,
+        sign_ins: SignIns = True,
     ) -> None:
+        kept = chosen(sign_ins)
         recorder = configured(
             service, version=version, environment=environment, spool=spool, trusted_proxies=trusted_proxies
         )
+        recorder.sign_ins = kept
         super().__init__(app, recorder)

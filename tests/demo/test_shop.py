@@ -78,6 +78,8 @@ def test_both_shops_are_the_same_api(ask: Ask, tmp_path: Path) -> None:
         ("authn_login_fail", "bad_password", None),
         ("authn_login_fail", "unknown_user", None),
         ("authn_login_success", None, "alice"),
+        ("authn_required", "no_credentials", None),
+        ("authz_fail", "forbidden", "alice"),
         ("authn_login_success", None, "root"),
         ("user.role.update", "ticket 4711", "root"),
     ]

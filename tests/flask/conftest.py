@@ -13,8 +13,7 @@ from flask.testing import FlaskClient
 
 import sealtrail
 from sealtrail.capture import context, recorder
-from sealtrail.capture.sparing import Sparing
-from sealtrail.flask import Sealtrail, signin
+from sealtrail.flask import Sealtrail
 
 
 class Patient(FlaskClient):
@@ -37,9 +36,8 @@ USERS = {
 
 @pytest.fixture
 def recording(spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A spool of this test's own, with nothing told yet."""
+    """A spool of this test's own."""
     monkeypatch.setattr(recorder, "_default", None)
-    monkeypatch.setattr(signin, "_sparing", Sparing())
     token = context.current.set(None)
     yield spool
     context.current.reset(token)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import sealtrail
+from sealtrail.capture.sparing import told_by
 from sealtrail.errors import UsageError
 from sealtrail.flask import Sealtrail, signin
 
@@ -39,8 +40,9 @@ def test_signing_in_and_out_is_recorded_without_a_word_of_the_application(shop, 
     assert requests[1]["user.roles"] == ["clerk", "auditor"]
 
 
-def test_who_has_to_sign_in_first_is_told_once_a_while_with_how_often(shop, events, monkeypatch):
-    client = shop().test_client()
+def test_who_has_to_sign_in_first_is_told_once_a_while_with_how_often(shop, events):
+    app = shop()
+    client = app.test_client()
     assert [client.get("/orders").status_code for _ in range(5)] == [401] * 5
     (asked,) = _of_kind(events(), "authentication")
     assert (asked["event.action"], asked["event.reason"], asked["event.outcome"]) == (
@@ -49,7 +51,7 @@ def test_who_has_to_sign_in_first_is_told_once_a_while_with_how_often(shop, even
         "failure",
     )
     assert len(_of_kind(events(), "request")) == 5
-    monkeypatch.setattr(signin._sparing, "interval", 0.0)
+    told_by(app.extensions["sealtrail"]).once.interval = 0.0
     client.get("/orders")
     assert _of_kind(events(), "authentication")[-1]["sealtrail.auth.attempts"] == 4
 

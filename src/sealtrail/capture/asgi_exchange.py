@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter_ns
 from typing import Any, Final
 
-from sealtrail.capture import otel
+from sealtrail.capture import denied, otel
 from sealtrail.capture.context import Actor
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import of_scope
 from sealtrail.capture.recorder import Recorder
+from sealtrail.capture.schemes import header
 from sealtrail.capture.scope import template_of, user_of
+from sealtrail.capture.session_cookie import session_hash
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -40,7 +42,14 @@ class AsgiExchange(Exchange):
         self._send = send
 
     def complete(self) -> None:
-        self.route = template_of(self._scope, self._root, self.marks)
+        scope = self._scope
+        self.route = template_of(scope, self._root, self.marks)
+        if "session" in scope and "session" in self.recorder.sign_ins:
+            cookies = header(scope, b"cookie")
+            if cookies:
+                self.session_hash = session_hash(
+                    self.recorder.pseudonyms, cookies, self.recorder.session_cookie
+                )
 
     def recognised(self) -> Actor:
         return user_of(self._scope, self.marks)
@@ -120,6 +129,8 @@ class HttpExchange(AsgiExchange):
             elif size == 14 and pair[0].lower() == b"content-length" and pair[1].isdigit():
                 self.length = int(pair[1][:16])
             kept.append(pair)
+        if 401 <= self.status <= 403 and "refused" in self.recorder.sign_ins:
+            denied.tell(self, self.status, denied.challenge_of(kept), self._scope)
         kept.append(self.id_header())
         return {**message, "headers": kept}
 

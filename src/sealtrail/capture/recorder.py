@@ -45,8 +45,12 @@ class Recorder:
     """One service of one process. Recorders of the same folder share the process's segment.
 
     `constants` are the bytes that follow those of every event, up to what the spool adds. `errors` counts
-    events that were lost to a fault of ours; `spool` counts what the disk did.
+    events that were lost to a fault of ours; `spool` counts what the disk did. `sign_ins` is what of sign-ins
+    its door records by itself.
     """
+
+    sign_ins: frozenset[str] = frozenset()
+    session_cookie = "session"
 
     def __init__(self, settings: CaptureSettings, *, version: str = "", environment: str = "") -> None:
         self.settings = settings

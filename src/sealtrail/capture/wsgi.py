@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from sealtrail.capture import otel
+from sealtrail.capture import denied, otel
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import of_environ
 from sealtrail.capture.recorder import Recorder
@@ -98,6 +98,8 @@ class WsgiExchange(Exchange):
                 elif size == 14 and pair[0].lower() == "content-length" and pair[1].isdigit():
                     self.length = int(pair[1][:16])
                 kept.append(pair)
+            if 401 <= self.status <= 403 and "refused" in self.recorder.sign_ins:
+                denied.tell(self, self.status, denied.challenge_of(kept))
             kept.append(("X-Request-ID", self.request_id))
             headers = kept
         except Exception:  # the application's response matters more than our record of it

@@ -59,6 +59,7 @@ class Sealtrail:
         if _EXTENSION in app.extensions:
             return
         recorder = self._recorder(service or self._service)
+        recorder.sign_ins = self._sign_ins
         app.extensions[_EXTENSION] = recorder
         capture = WsgiCapture(app.wsgi_app, recorder, _route)
         app.wsgi_app = capture  # type: ignore[method-assign]

@@ -16,12 +16,11 @@ from sealtrail.capture import acts, context, signin
 from sealtrail.capture.context import NOBODY, described
 from sealtrail.capture.recorder import default
 from sealtrail.capture.sessions import session_created, session_renewed
-from sealtrail.capture.sparing import Sparing
+from sealtrail.capture.sparing import told_by
 from sealtrail.flask.user import id_of, name_of, roles_of, signed_in
 
 _FLASK_SECURITY: Final = "flask_security.utils"
 _MAX_FRAMES: Final = 16
-_sparing: Final = Sparing()
 
 
 def quiet(listener: Callable[..., None]) -> Callable[..., None]:
@@ -67,7 +66,8 @@ def asked_to_sign_in(reason: str, action: str = "authn_required", user: Any = No
     """Somebody was sent to sign in first. Once a minute for each client, because anybody can have it so."""
     call = context.current.get()
     client = "" if call is None else call.client_ip
-    untold = _sparing.due((action, reason, client))
+    recorder = default() if call is None else call.recorder
+    untold = told_by(recorder).once.due((action, reason, client))
     if untold is None:
         if call is not None:
             call.told_of_failure = True
