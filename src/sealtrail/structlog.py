@@ -131,8 +131,8 @@ def _ids(details: dict[str, Any]) -> traces.Ids:
     bound = [
         (details.pop(plain, None), details.pop(ecs, None)) for plain, ecs in zip(_NAMES, _ECS, strict=True)
     ]
-    found = [next((v for v in pair if type(v) is str), "") for pair in bound]
-    return traces.Ids(*found) if any(found) else traces.current()
+    told = [next((str(v) for v in pair if type(v) in {str, int}), "") for pair in bound]
+    return traces.Ids(*(one or other for one, other in zip(told, traces.current(), strict=True)))
 
 
 def _is_own(name: object) -> bool:

@@ -86,6 +86,19 @@ def test_ids_that_came_with_an_entry_win(made, events):
     )
 
 
+def test_ids_are_scrubbed_like_everything_that_an_application_says(made, events):
+    write(Entry(40, "x", ids=Ids("password=hunter2", "token=hunter2", "s", "api_key=hunter2hunter2")))
+    assert "hunter2" not in str(events())
+
+
+def test_the_ticket_that_was_said_is_on_a_marked_entry(made, events):
+    with sealtrail.ticket("OPS-7"):
+        write(Entry(20, "user.lock", mark=True))
+        write(Entry(20, "user.lock", mark=True, details={"ticket": "OPS-8"}))
+        write(Entry(40, "only a log line"))
+    assert [event.get("sealtrail.ticket") for event in events()] == ["OPS-7", "OPS-8", None]
+
+
 def test_a_value_that_writes_an_entry_while_it_is_written_does_not_go_round(made, events):
     class Loud:
         def __str__(self) -> str:

@@ -19,7 +19,7 @@ def test_extras_are_what_no_record_has_by_itself():
 
 
 def test_ids_that_a_filter_put_there_are_taken_and_placeholders_are_not(made):
-    assert ids_of(record_of(request_id="r", trace_id="-", span_id=7)) == Ids("r")
+    assert ids_of(record_of(request_id="r", trace_id="-", span_id=None, user_id=7)) == Ids("r", "", "", "7")
     assert ids_of(record_of()) == Ids()
 
 

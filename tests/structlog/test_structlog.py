@@ -129,6 +129,11 @@ def test_an_event_is_recorded_by_its_name(made, events):
     assert [event["sealtrail.target.id"] for event in events()] == ["17"]
 
 
+def test_an_id_that_the_caller_bound_as_a_number_is_the_users(made, events):
+    record(None, "error", {"event": "x", "user_id": 42})
+    assert events()[0]["user.id"] == "42"
+
+
 def test_ids_may_go_by_their_ecs_names(made):
     with sealtrail.actor(user_id="u1"):
         assert BindIds(ecs=True)(None, "info", {}) == {"user.id": "u1"}

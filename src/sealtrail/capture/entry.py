@@ -14,6 +14,7 @@ from sealtrail.capture.change import changes
 from sealtrail.capture.context import ANONYMOUS
 from sealtrail.capture.here import Here, act_of, put_target
 from sealtrail.capture.marks import Marks
+from sealtrail.capture.ticket import ordered_by
 from sealtrail.capture.traces import NO_IDS, Ids
 from sealtrail.errors import UsageError
 from sealtrail.event import hostile
@@ -109,12 +110,14 @@ def _write(entry: Entry) -> bool:
         event.message = _message(entry.message, marks)
         event.log_level = name
         event.log_logger = marks.keyword("log.logger", entry.logger)
-        _put_ids(event, entry.ids, marked=marked)
+        _put_ids(event, entry.ids, marks, marked=marked)
         event.error_type = event.error_type or marks.keyword("error.type", entry.error_type)
         told = entry.error_message or ("" if entry.error is None else hostile.text(entry.error, 4096, []))
         event.error_message = marks.text("error.message", told)
         event.reason = marks.text("event.reason", said.get("reason", ""))
-        event.ticket = marks.keyword("sealtrail.ticket", said.get("ticket", ""))
+        if marked:
+            order = said.get("ticket") or ordered_by(here.call)
+            event.ticket = marks.keyword("sealtrail.ticket", order)
         event.policy_decision = marks.keyword("sealtrail.policy.decision", said.get("decision", ""))
         event.policy_rule = marks.keyword("sealtrail.policy.rule", said.get("rule", ""))
         put_target(event, said.get("target"), marks)
@@ -134,13 +137,15 @@ def _action(entry: Entry, level: str) -> str:
     return f"log.{level}"
 
 
-def _put_ids(event: Audit, ids: Ids, *, marked: bool) -> None:
+def _put_ids(event: Audit, ids: Ids, marks: Marks, *, marked: bool) -> None:
     """Ids that came with the entry win: it may be written by another thread than it was made in."""
-    event.request_id = ids.request_id or event.request_id
-    if ids.trace_id:
-        event.trace_id, event.span_id = ids.trace_id, ids.span_id
+    if ids.request_id and ids.request_id != event.request_id:
+        event.request_id = marks.keyword("http.request.id", ids.request_id)
+    if ids.trace_id and ids.span_id != event.span_id:
+        event.trace_id = marks.keyword("trace.id", ids.trace_id)
+        event.span_id = marks.keyword("span.id", ids.span_id)
     if ids.user_id and event.user_id == ANONYMOUS:
-        event.user_id = ids.user_id
+        event.user_id = marks.keyword("user.id", ids.user_id)
     if not marked and event.user_id == ANONYMOUS and not event.request_id:
         event.user_id = ""  # nobody acts where a log entry is made outside of any request
 

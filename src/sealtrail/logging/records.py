@@ -84,12 +84,18 @@ def extras(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def ids_of(record: logging.LogRecord) -> Ids:
-    """The ids that the filter put on the record, else those of now."""
-    found = record.__dict__
-    if not any(name in found for name in IDS):
-        return traces.current()
-    # Others use these names as well: what is no text, or a placeholder, is no id.
-    return Ids(*(v if type(v := found.get(name)) is str and v != "-" else "" for name in IDS))
+    """The ids that the filter or the caller put on the record, else those of now."""
+    told = [_id(record.__dict__.get(name)) for name in IDS]
+    if all(told):
+        return Ids(*told)
+    return Ids(*(one or other for one, other in zip(told, traces.current(), strict=True)))
+
+
+def _id(value: Any) -> str:
+    """An id as text; others use these names as well, and a filter may have put a placeholder there."""
+    if type(value) is int:
+        return str(value)
+    return value if type(value) is str and value != "-" else ""
 
 
 def time_of(record: logging.LogRecord) -> str:
