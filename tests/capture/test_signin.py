@@ -104,6 +104,7 @@ def test_no_name_token_or_session_is_ever_in_a_line(tmp_path_factory, value):
     spool = tmp_path_factory.mktemp("spool")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recorder, "_default", None)
+        patch.setenv("SEALTRAIL_PSEUDONYM_KEY", "for tests")
         made = recorder.configured("shop", spool=spool)
         assert signin.told("a.b", "failure", name=value, token=value, session=value)
         assert sealtrail.login_failed(value)

@@ -57,6 +57,7 @@ PLANTS = [
     ("doors", "structlog", "rich"),
     ("doors", "testing.planted", "sealtrail.store.query"),
     ("doors", "django", "uvicorn"),
+    ("doors", "pyjwt", "sealtrail.ledger.note"),
     ("layers", "django", "sealtrail.asgi"),  # doors do not know one another
     ("layers", "structlog", "sealtrail.logging"),
     ("ship", "ship.planted", "duckdb"),
