@@ -217,6 +217,49 @@ def test_a_disk_that_fails_is_counted_and_warned_of_without_a_lock_being_waited_
     assert made.spool.failed == 80
 
 
+def test_a_handler_that_records_under_its_own_lock_and_the_spools_warning_do_not_wait_for_each_other(
+    made, logger, tmp_path
+):
+    """As a formatter of structlog's does, whose chain records."""
+    made.spool.folder = tmp_path / "file" / "below"
+    (tmp_path / "file").write_text("")
+    inside, warned = threading.Event(), []
+
+    class Locked(logging.Handler):
+        def emit(self, record):
+            if record.name == "sealtrail":
+                warned.append(record.getMessage())
+                return
+            inside.set()
+            sealtrail.audit("under.a.lock")
+
+    root, handler = logging.getLogger(), Locked()
+    slow = threading.Event()
+
+    class Spying(logging.Filter):
+        def filter(self, record):
+            slow.set()
+            return inside.wait(20)  # the other thread is in its handler, and holds that lock
+
+    logging.getLogger("sealtrail").addFilter(spy := Spying())
+    root.addHandler(handler)
+    logger.propagate = True
+    try:
+        first = threading.Thread(target=sealtrail.audit, args=("a.b",), daemon=True)
+        first.start()
+        assert slow.wait(20)
+        second = threading.Thread(target=logger.error, args=("x",), daemon=True)
+        second.start()
+        second.join(20)
+        first.join(20)
+        assert not first.is_alive()
+        assert not second.is_alive()
+    finally:
+        root.removeHandler(handler)
+        logging.getLogger("sealtrail").removeFilter(spy)
+    assert len(warned) == 1
+
+
 def test_a_level_that_is_none_is_refused_at_the_start():
     with pytest.raises(UsageError):
         Handler(from_level="loudest")

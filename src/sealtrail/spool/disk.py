@@ -58,6 +58,7 @@ class Spool:
         self.limit_bytes = limit_bytes
         self.reserve_bytes = reserve_bytes
         self._told: set[str] = set()
+        self._unsaid: list[str] = []
         self._begin()
         _spools.add(self)
 
@@ -122,14 +123,16 @@ class Spool:
                 copy, inode = os.dup(self._descriptor) if fsync and done else -1, self._inode
                 if self._late:
                     self._write_late()
-                if copy < 0:
-                    return done
+                if done and copy < 0:
+                    return True
             except OSError:
                 return False
             finally:
                 self._busy = False
-        # Outside the lock: the threads that did not ask for durability do not wait for the disk.
-        return self._sync(copy, inode)
+        # Outside the lock: whoever listens to the log may hold a lock of its own and wait for ours.
+        self._say()
+        # Threads that did not ask for durability do not wait for the disk.
+        return done and self._sync(copy, inode)
 
     def _write(self, head: bytes, tail: bytes, audit: bool) -> bool:
         number = self._seq
@@ -262,7 +265,9 @@ class Spool:
     def _sync(self, descriptor: int, inode: tuple[int, int]) -> bool:
         try:
             with self._sync_lock:
-                return self._synced(descriptor, inode)
+                done = self._synced(descriptor, inode)
+            self._say()
+            return done
         finally:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
@@ -291,11 +296,16 @@ class Spool:
         return True
 
     def _tell(self, what: str, message: str) -> None:
-        """Say it once to the application's log: a full disk must not fill the log as well."""
+        """Have it said once to the application's log: a full disk must not fill the log as well."""
         if what not in self._told:
             self._told.add(what)
+            self._unsaid.append(message)
+
+    def _say(self) -> None:
+        """Say it, with no lock held."""
+        while self._unsaid:
             with contextlib.suppress(Exception):  # a handler is the application's code
-                _log.warning("%s", message)
+                _log.warning("%s", self._unsaid.pop(0))
 
     def close(self) -> None:
         """Let go of the segment, so that a collector may take all of it. A later write opens the next."""
