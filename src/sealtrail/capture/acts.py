@@ -8,7 +8,6 @@ from typing import Any, Final
 from sealtrail.capture import context
 from sealtrail.capture.change import changes
 from sealtrail.capture.here import Here, act_of, put_target, secret_text
-from sealtrail.capture.marks import Marks
 from sealtrail.capture.ticket import ordered_by
 from sealtrail.errors import BusyError
 from sealtrail.event.limits import MAX_INTEGER
@@ -157,14 +156,14 @@ def record(
     intent: str | None = None,
     tenant: Any = "",
     effective_id: Any = "",
-    marks: Marks | None = None,
+    category: tuple[str, ...] = (),
 ) -> str:
     """As `audit`, for those that enclose code: the id of the event, empty where it is not written.
 
     `intent` is empty for the record that is made before an act, and its id for the one of the end; `tenant`
-    and `effective_id` win over those of the actor. Never raises.
+    and `effective_id` win over those of the actor, `category` over the one of the action. Never raises.
     """
-    here = Here(marks)
+    here = Here()
     try:
         event = act_of(here, action, outcome, error)
         marks = here.marks
@@ -182,6 +181,8 @@ def record(
             event.tenant = marks.keyword("organization.id", tenant)
         if effective_id:
             event.effective_id = marks.keyword("user.effective.id", effective_id)
+        if category:
+            event.category = category
         if intent is not None:
             event.intent = intent or event.id
             if not intent:

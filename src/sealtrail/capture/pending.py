@@ -1,0 +1,138 @@
+"""Changes of a database transaction that is under way: they are on record once it has committed.
+
+What is rolled back is not recorded, also to a savepoint. Where the record is required each change is
+recorded before the commit as well, and where that fails there is no commit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sealtrail.capture.acts import intend, record
+from sealtrail.capture.change import Difference
+from sealtrail.capture.state import snapshot
+from sealtrail.errors import BusyError
+
+# Single objects of one transaction; of what is beyond only the number is recorded, by table and verb.
+MAX_OBJECTS: Final = 1000
+_DATABASE: Final = ("database",)
+
+
+@dataclass(slots=True)
+class RowChange:
+    """One object, or with `rows` a statement that changed many. `verb` is create, update or delete."""
+
+    verb: str
+    table: str
+    identity: str = ""
+    change: Difference | None = None
+    rows: int | None = None
+    details: Any = None
+    intent: str | None = None
+
+    def said(self) -> dict[str, Any]:
+        details = self.details
+        if self.rows is not None:
+            details = {"bulk": True, "rows": self.rows, **(details or {})}
+        return {
+            "target": (self.table, self.identity),
+            "change": self.change or None,
+            "details": snapshot(details),
+            "category": _DATABASE,
+        }
+
+
+def row(old: dict[str, Any] | None, new: dict[str, Any] | None) -> Difference:
+    """The values of a row that was created (`new` alone) or deleted (`old` alone)."""
+    sides = (("old", old), ("new", new))
+    return Difference(
+        [
+            {"path": name, side: snapshot(value)}
+            for side, held in sides
+            for name, value in (held or {}).items()
+        ]
+    )
+
+
+class Pending:
+    """What one connection has changed since its transaction began. `required`: see above."""
+
+    def __init__(self, *, required: bool = False, fsync: bool = False) -> None:
+        self.required = required
+        self.fsync = fsync
+        self.broken = False
+        # Of whoever listens: what was seen before an update that is under way.
+        self.before: dict[Any, Any] = {}
+        self._changes: list[RowChange] = []
+        self._beyond: dict[tuple[str, str], int] = {}
+        self._marks: list[tuple[int, dict[tuple[str, str], int]]] = []
+
+    def __len__(self) -> int:
+        return len(self._changes) + len(self._beyond)
+
+    def add(self, change: RowChange) -> None:
+        if len(self._changes) < MAX_OBJECTS:
+            self._changes.append(change)
+        else:
+            key = (change.verb, change.table)
+            self._beyond[key] = self._beyond.get(key, 0) + (1 if change.rows is None else max(change.rows, 0))
+
+    def savepoint(self) -> None:
+        self._marks.append((len(self._changes), dict(self._beyond)))
+
+    def release(self) -> None:
+        if self._marks:
+            self._marks.pop()
+
+    def back(self) -> None:
+        """To the last savepoint."""
+        if self._marks:
+            length, self._beyond = self._marks.pop()
+            del self._changes[length:]
+
+    def clear(self) -> None:
+        self._changes, self._beyond, self._marks = [], {}, []
+        self.before, self.broken = {}, False
+
+    def prepare(self) -> None:
+        """Just before the commit. Raises BusyError where it must not be made."""
+        self._sum_up()
+        if not self.required:
+            return
+        if self.broken:
+            raise BusyError(
+                "busy.spool",
+                "a change that must be recorded could not be read",
+                hint="The application's log says why. Nothing was committed.",
+            )
+        for change in self._changes:
+            change.intent = intend(f"{change.table}.{change.verb}", fsync=self.fsync, **change.said())
+
+    def committed(self) -> None:
+        self._sum_up()
+        self._end("success", None)
+
+    def failed(self, error: BaseException) -> None:
+        """There was no commit: what was announced is taken back."""
+        self._changes = [change for change in self._changes if change.intent is not None]
+        self._end("failure", error)
+
+    def _end(self, outcome: str, error: BaseException | None) -> None:
+        changes = self._changes
+        self.clear()
+        for change in changes:
+            record(
+                f"{change.table}.{change.verb}",
+                outcome=outcome,
+                error=error,
+                intent=change.intent,
+                required=self.required,
+                fsync=self.fsync,
+                **change.said(),
+            )
+
+    def _sum_up(self) -> None:
+        beyond, self._beyond = self._beyond, {}
+        why = {"cause": f"only the first {MAX_OBJECTS} changes of a transaction are recorded one by one"}
+        self._changes += [RowChange(verb, table, rows=n, details=why) for (verb, table), n in beyond.items()]

@@ -1,0 +1,52 @@
+"""What an SQL statement that changes rows says of itself, without the values that are written into it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+MAX_STATEMENT: Final = 1024  # characters of a statement that are kept
+_MAX_READ: Final = 16 * 1024
+
+VERBS: Final = {
+    "insert": "create",
+    "replace": "create",
+    "update": "update",
+    "merge": "update",
+    "delete": "delete",
+    "truncate": "delete",
+}
+_COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+# Texts, also those of PostgreSQL between dollars, then numbers that are not part of a name or a parameter.
+_LITERAL: Final = re.compile(
+    r"[eExXbBnN]?'(?:[^'\\]|''|\\.)*'?|\$(\w*)\$.*?(?:\$\1\$|\Z)|(?<![\w:%$])\d[\d.]*", re.DOTALL
+)
+_DML: Final = re.compile(
+    r"\b(insert|replace|update|merge|delete|truncate)\b(?:\s+(?:or\s+\w+|ignore|low_priority|only|into|from|table))*"
+    r"""\s+((?:[\w$]+|"[^"]+"|`[^`]+`|\[[^\]]+\])(?:\s*\.\s*(?:[\w$]+|"[^"]+"|`[^`]+`|\[[^\]]+\]))*)""",
+    re.IGNORECASE,
+)
+_QUOTES: Final = str.maketrans("", "", '"`[] ')
+
+
+class Dml(NamedTuple):
+    """`verb` is create, update or delete; `text` is the statement with `?` for every value."""
+
+    verb: str
+    table: str
+    text: str
+
+
+def dml(sql: str) -> Dml | None:
+    """What a statement does to which table; None for one that changes no rows."""
+    text = " ".join(_LITERAL.sub("?", _COMMENT.sub(" ", sql[:_MAX_READ])).split())
+    first = text[:8].lower().lstrip("( ")
+    if first.startswith("with"):
+        match = _DML.search(text)
+    elif first.startswith(tuple(VERBS)):
+        match = _DML.match(text)
+    else:
+        return None
+    if match is None:
+        return None
+    return Dml(VERBS[match[1].lower()], match[2].translate(_QUOTES), text[:MAX_STATEMENT])

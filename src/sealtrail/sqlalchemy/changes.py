@@ -1,0 +1,337 @@
+"""Collects what each transaction changes, and records it once the commit has returned."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Collection
+from contextvars import ContextVar
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, TextClause, event
+from sqlalchemy.orm import Mapper, Session, UOWTransaction
+
+from sealtrail.capture.pending import Pending, RowChange, row
+from sealtrail.capture.recorder import default
+from sealtrail.errors import BusyError, UsageError
+from sealtrail.sqlalchemy import objects, statements
+
+# Statements of a flush speak of objects, of which the mapper tells better.
+_flushing: Final[ContextVar[Any]] = ContextVar("sealtrail_flushing", default=None)
+_WATCHED: Final = "_sealtrail_watched"
+_AFTER: Final = {"insert": "_inserted", "update": "_updated", "delete": "_deleted"}
+
+
+def capture_changes(
+    target: Any,
+    *,
+    include: Collection[Any] | None = None,
+    exclude: Collection[Any] = (),
+    required: bool = False,
+    fsync: bool = False,
+    values: bool = True,
+    read_old: bool = True,
+) -> Capture:
+    """Record what is changed through `target`: an engine, a session factory or a session, each plain or
+    asyncio's, or what a declarative base maps, whatever the engine.
+
+    `include` and `exclude` hold tables by name, or mapped classes; `exclude` also
+    columns, as `users.last_seen`. With `required` every change is recorded before the commit, and there is no
+    commit where that fails: BusyError is raised and all is rolled back. `values=False` leaves the values of
+    statements out. `read_old=False` forbids the query for an old value that was not loaded.
+
+    Raises UsageError for a target that leads to no engine.
+    """
+    return Capture(
+        target,
+        include=None if include is None else frozenset(map(_name, include)),
+        exclude=frozenset(map(_name, exclude)),
+        required=required,
+        fsync=fsync,
+        values=values,
+        read_old=read_old,
+    )
+
+
+class Capture:
+    """What `capture_changes` returns. `remove` ends it."""
+
+    def __init__(
+        self,
+        target: Any,
+        *,
+        include: frozenset[str] | None,
+        exclude: frozenset[str],
+        required: bool,
+        fsync: bool,
+        values: bool,
+        read_old: bool,
+    ) -> None:
+        self._include = include
+        self._exclude = exclude
+        self._required = required
+        self._fsync = fsync
+        self._values = values
+        self._read_old = read_old
+        engines, self._tables = _targets(target)
+        self._dialects = weakref.WeakSet(engine.dialect for engine in engines)
+        self._listeners: list[tuple[Any, str, Callable[..., Any]]] = []
+        listened: list[Any] = [*engines] or [Engine]
+        for one in listened:
+            self._listen(one, "after_execute", self._executed)
+            self._listen(one, "after_cursor_execute", self._driven)
+            self._listen(one, "begin", self._begun)
+            self._listen(one, "rollback", self._begun)
+            for name, act in (
+                ("savepoint", Pending.savepoint),
+                ("rollback_savepoint", Pending.back),
+                ("release_savepoint", Pending.release),
+            ):
+                self._listen(one, name, functools.partial(self._mark, act))
+        self._listen(Mapper, "before_update", self._updating)
+        for verb in _AFTER:
+            self._listen(Mapper, f"after_{verb}", getattr(self, _AFTER[verb]))
+        self._listen(Session, "before_flush", _flush_begins)
+
+    def _listen(self, target: Any, name: str, listener: Callable[..., Any]) -> None:
+        event.listen(target, name, listener)
+        self._listeners.append((target, name, listener))
+
+    def remove(self) -> None:
+        """Listen no longer. What is not committed by then is not recorded."""
+        while self._listeners:
+            event.remove(*self._listeners.pop())
+
+    # --- what is captured, and where it waits
+
+    def _takes(self, connection: Connection, table: str) -> bool:
+        if self._tables is not None:
+            if table not in self._tables:
+                return False
+        elif connection.dialect not in self._dialects:
+            return False
+        return table not in self._exclude and (self._include is None or table in self._include)
+
+    def _pending(self, connection: Connection) -> Pending:
+        _watch_commits(connection)
+        found = connection.info.get(self)
+        if found is None:
+            found = connection.info[self] = Pending(required=self._required, fsync=self._fsync)
+        assert isinstance(found, Pending)
+        return found
+
+    def _add(self, connection: Connection, change: RowChange) -> None:
+        pending = self._pending(connection)
+        if self._exclude and change.change:
+            change.change[:] = [
+                c for c in change.change if f"{change.table}.{c['path']}" not in self._exclude
+            ]
+            if not change.change and change.verb == "update" and change.rows is None:
+                return
+        pending.add(change)
+        if _autocommits(connection):
+            # It is done already, and no commit will tell.
+            pending.prepare()
+            pending.committed()
+
+    def _failed(self, connection: Connection) -> None:
+        """A change could not be read: our fault is not the application's, unless it said so."""
+        default().failed()
+        if self._required:
+            self._pending(connection).broken = True
+
+    # --- one object
+
+    def _updating(self, mapper: Mapper[Any], connection: Connection, target: Any) -> None:
+        try:
+            if not self._takes(connection, _table(mapper)):
+                return
+            state = target._sa_instance_state  # noqa: SLF001 - what inspect() returns
+            found = objects.changed(mapper, state)
+            if self._read_old:
+                objects.read_old(connection, mapper, state, found)
+            self._pending(connection).before[state] = found
+        except Exception:
+            self._failed(connection)
+
+    def _updated(self, mapper: Mapper[Any], connection: Connection, target: Any) -> None:
+        try:
+            if not self._takes(connection, _table(mapper)):
+                return
+            state = target._sa_instance_state  # noqa: SLF001 - as above
+            before = self._pending(connection).before.pop(state, {})
+            change = objects.difference(before, objects.changed(mapper, state))
+            if change:
+                identity = objects.identity(mapper, state)
+                self._add(connection, RowChange("update", _table(mapper), identity, change))
+        except Exception:
+            self._failed(connection)
+
+    def _inserted(self, mapper: Mapper[Any], connection: Connection, target: Any) -> None:
+        self._whole("create", mapper, connection, target)
+
+    def _deleted(self, mapper: Mapper[Any], connection: Connection, target: Any) -> None:
+        self._whole("delete", mapper, connection, target)
+
+    def _whole(self, verb: str, mapper: Mapper[Any], connection: Connection, target: Any) -> None:
+        try:
+            if not self._takes(connection, _table(mapper)):
+                return
+            state = target._sa_instance_state  # noqa: SLF001 - as above
+            held = objects.loaded(mapper, state)
+            change = row(None, held) if verb == "create" else row(held, None)
+            self._add(connection, RowChange(verb, _table(mapper), objects.identity(mapper, state), change))
+        except Exception:
+            self._failed(connection)
+
+    # --- a statement
+
+    def _executed(
+        self, connection: Connection, clause: Any, _many: Any, _one: Any, _options: Any, result: Any
+    ) -> None:
+        try:
+            if isinstance(clause, TextClause) or getattr(clause, "is_dml", False):
+                self._collect(connection, clause, result)
+        except BusyError:  # of a connection that commits by itself
+            raise
+        except Exception:
+            self._failed(connection)
+
+    def _driven(
+        self, connection: Connection, cursor: Any, statement: str, _given: Any, context: Any, _many: bool
+    ) -> None:
+        """What was handed to the driver as it is, by `exec_driver_sql`, is told of here alone."""
+        if context.compiled is not None:
+            return
+        try:
+            made = statements.of_text(statement, cursor.rowcount)
+            if made is not None and self._takes(connection, made.table):
+                self._add(connection, made)
+        except BusyError:  # as above
+            raise
+        except Exception:
+            self._failed(connection)
+
+    def _collect(self, connection: Connection, clause: Any, result: Any) -> None:
+        flush = _flush()
+        if flush is not None and getattr(clause, "is_dml", False):
+            table = statements.table_of(clause)
+            if self._takes(connection, table) and table not in _mapped(flush):
+                for change in statements.rows_of_flush(clause, result):
+                    self._add(connection, change)
+            return
+        made = statements.of_statement(clause, result, values=self._values)
+        if made is not None and self._takes(connection, made.table):
+            self._add(connection, made)
+
+    # --- the transaction
+
+    def _begun(self, connection: Connection) -> None:
+        """It begins, or is rolled back: nothing waits."""
+        self._mark(Pending.clear, connection)
+
+    def _mark(self, act: Callable[[Pending], None], connection: Connection, *_: Any) -> None:
+        try:
+            found = connection.info.get(self)
+            if found is not None:
+                act(found)
+            elif act is Pending.savepoint:
+                act(self._pending(connection))
+        except Exception:  # a connection that is closed has no more to tell
+            default().failed()
+
+
+def _autocommits(connection: Connection) -> bool:
+    level = connection.get_execution_options().get("isolation_level")
+    level = level or getattr(connection.dialect, "_on_connect_isolation_level", None)
+    return level == "AUTOCOMMIT"
+
+
+def _watch_commits(connection: Connection) -> None:
+    """Learn of each commit of an engine when it has returned: its own event comes before."""
+    dialect: Any = connection.dialect
+    if getattr(dialect, _WATCHED, False):
+        return
+    commit, rollback = dialect.do_commit, dialect.do_rollback
+
+    def do_commit(connection: Any) -> None:
+        waiting = [one for one in list(getattr(connection, "info", {}).values()) if isinstance(one, Pending)]
+        try:
+            for one in waiting:
+                one.prepare()
+        except BusyError as error:
+            # Whatever the caller does about the error, this transaction must not be committed later.
+            rollback(connection)
+            for one in waiting:
+                one.failed(error)
+            raise
+        try:
+            commit(connection)
+        except BaseException as error:
+            for one in waiting:
+                one.failed(error)
+            raise
+        for one in waiting:
+            one.committed()
+
+    dialect.do_commit = do_commit
+    setattr(dialect, _WATCHED, True)
+
+
+def _flush_begins(_session: Session, flush: UOWTransaction, _objects: Any) -> None:
+    _flushing.set(weakref.ref(flush))
+
+
+def _flush() -> UOWTransaction | None:
+    """The flush that is under way. A flush that found nothing to do ends without a word."""
+    reference = _flushing.get()
+    flush = None if reference is None else reference()
+    return flush if flush is not None and flush.session._flushing else None  # noqa: SLF001 - nothing else tells
+
+
+def _mapped(flush: UOWTransaction) -> set[str]:
+    """The tables of the classes that a flush works on."""
+    return {
+        str(getattr(table, "fullname", table))
+        for base in flush.mappers
+        for mapper in base.self_and_descendants
+        for table in mapper.tables
+    }
+
+
+def _table(mapper: Mapper[Any]) -> str:
+    return str(getattr(mapper.local_table, "fullname", mapper.local_table))
+
+
+def _name(given: Any) -> str:
+    table = getattr(given, "__table__", given)
+    return str(getattr(table, "fullname", table))
+
+
+def _targets(target: Any) -> tuple[list[Engine], Collection[str] | None]:
+    """The engines behind a target, or the tables of a declarative base, whatever engine they are in."""
+    metadata = getattr(target, "metadata", None)
+    if isinstance(target, type) and metadata is not None:
+        return [], metadata.tables
+    factory = getattr(target, "session_factory", target)  # scoped_session
+    given = getattr(factory, "kw", None)
+    if given is None:
+        session = getattr(factory, "sync_session", factory)
+        given = {"bind": getattr(session, "bind", None) or factory}
+        given["binds"] = vars(session).get("_Session__binds") if isinstance(session, Session) else None
+    binds = [given.get("bind"), *(given.get("binds") or {}).values()]
+    engines = [_engine(bind) for bind in binds if bind is not None]
+    found = [engine for engine in engines if engine is not None]
+    if not found:
+        raise UsageError(
+            "usage.argument",
+            f"changes cannot be captured through {type(target).__name__}: it leads to no engine",
+            hint="Give the engine, a session factory that has one, or the declarative base.",
+        )
+    return found, None
+
+
+def _engine(bind: Any) -> Engine | None:
+    bind = getattr(bind, "sync_engine", bind)
+    bind = getattr(bind, "engine", bind)
+    return bind if isinstance(bind, Engine) else None
