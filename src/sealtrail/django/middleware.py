@@ -20,7 +20,7 @@ from sealtrail.capture.wsgi import ENVIRON_KEY
 from sealtrail.django.signin import LISTENERS, looked_up, name_of, roles_of
 from sealtrail.errors import UsageError
 
-_NAMES: Final = frozenset({"service", "version", "environment", "spool", "trusted_proxies"})
+_NAMES: Final = frozenset({"audit_models", "service", "version", "environment", "spool", "trusted_proxies"})
 
 
 class SealtrailMiddleware:
@@ -173,4 +173,9 @@ def _configured() -> Recorder:
             f"SEALTRAIL has no {', '.join(sorted(map(repr, unknown)))}",
             hint=f"It takes {', '.join(sorted(_NAMES))}.",
         )
-    return configured(**given)
+    models = given.get("audit_models")
+    if models:
+        from sealtrail.django.models import Models
+
+        Models(models).listen()
+    return configured(**{name: value for name, value in given.items() if name != "audit_models"})
