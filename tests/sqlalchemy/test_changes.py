@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import sqlite3
@@ -18,6 +19,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -484,3 +486,35 @@ def test_another_engine_is_none_of_our_business(captured, told, tmp_path):
         session.commit()
     other.dispose()
     assert told() == []
+
+
+@pytest.mark.parametrize("through", ["engine", "factory"])
+def test_asyncios_sessions_are_captured_with_who_acts(engine, monkeypatch, events, through):
+    # The driver of the standard library answers at once: what is asyncio's here is all that stands above it.
+    monkeypatch.setattr(engine.dialect, "is_async", True)
+    asynchronous = AsyncEngine(engine)
+    factory = async_sessionmaker(asynchronous, expire_on_commit=False)
+    capture = capture_changes(asynchronous if through == "engine" else factory)
+
+    async def act(name):
+        with sealtrail.actor(name):
+            async with factory() as session:
+                user = User(name=name)
+                session.add(user)
+                await session.commit()
+                user.role = "admin"
+                await session.execute(update(Role).where(Role.id == 1).values(name="x"))
+                await session.commit()
+                session.add(User(name="never"))
+                await session.flush()
+                await session.rollback()
+
+    async def both():
+        await act("one")
+        await act("two")
+
+    asyncio.run(both())
+    capture.remove()
+    found = [(e["user.id"], e["event.action"]) for e in events()]
+    actions = ("users.create", "roles.update", "users.update")
+    assert sorted(found) == sorted((name, action) for name in ("one", "two") for action in actions)
