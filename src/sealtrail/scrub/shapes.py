@@ -13,7 +13,7 @@ from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from sealtrail.scrub import vendors
+from sealtrail.scrub import fast, vendors
 from sealtrail.scrub.numbers import CARD, IBAN, SSN, iban_end, is_card
 
 
@@ -206,6 +206,12 @@ def findings(text: str) -> list[Finding]:
     if "\\" in text:
         text = _ESCAPES.sub(_blanks, text)
     raw = text.encode("ascii", "replace")
+    gate = _gate if _decided else _decide()
+    if gate is not None:
+        hits = gate(raw)
+        if hits:
+            _beyond(hits, text, raw, found)
+        return found
     runs = raw.translate(_TOKEN)
     for literal, shape in _ALWAYS:
         if literal in text:
@@ -321,3 +327,57 @@ def _numbers(text: str, classes: bytes, found: list[Finding]) -> None:
 def _has_ssn(text: str) -> bool:
     grouped = text.encode("ascii", "replace").translate(_CLASSES)
     return b"000-00-0000" in grouped or b"000 00 0000" in grouped or b"000.00.0000" in grouped
+
+
+# --- the same by one pass of Hyperscan, where it is installed
+
+_LOOKED_FOR: Final = (
+    *_ALWAYS,
+    *((literal, shape) for shape in _TOKENS for literal in shape.literals),
+    *_INNER,
+)
+# What decides on the rest, in this order: numbers follow those of the literals.
+_SIGNS: Final = ("eyJ", "PRIVATE KEY", "@")
+_PATTERNS: Final = (
+    r"[A-Za-z0-9_-]{16}",
+    r"\.[A-Za-z0-9_-]{6}\.",
+    r"[0-9](?:[ .-]?[0-9]){8}",
+    r"[A-Z]{2}[0-9]{2}",
+)
+_EYJ, _KEY, _AT, _LONG, _SIX, _NINE, _COUNTRY = range(len(_LOOKED_FOR), len(_LOOKED_FOR) + 7)
+
+_gate: fast.Gate | None = None
+_decided = False
+
+
+def engine(*, use_fast: bool = True) -> str:
+    """Choose what looks for shapes, and say what it is: `hyperscan` where it is installed and may be used,
+    else `standard`. The findings are the same. Without a call, the first text to be looked at chooses.
+    """
+    global _gate, _decided  # noqa: PLW0603 - one choice for the process; each change is one step
+    _gate = fast.gate([literal for literal, _ in _LOOKED_FOR] + list(_SIGNS), _PATTERNS) if use_fast else None
+    _decided = True
+    return "standard" if _gate is None else "hyperscan"
+
+
+def _decide() -> fast.Gate | None:
+    engine()
+    return _gate
+
+
+def _beyond(hits: list[int], text: str, raw: bytes, found: list[Finding]) -> None:
+    """What `findings` does behind each gate, for those that the pass has opened."""
+    for hit in hits:
+        if hit < _EYJ:
+            _search(_LOOKED_FOR[hit][1], text, found)
+    if _LONG in hits:
+        if _EYJ in hits:
+            _json_tokens(text, found)
+        if _SIX in hits:
+            _search(_DISCORD, text, found)
+    if _KEY in hits:
+        _private_keys(text, found)
+    if _AT in hits:
+        _addresses(text, found)
+    if _NINE in hits or _COUNTRY in hits:
+        _numbers(text, raw.translate(_CLASSES, _GROUPING), found)

@@ -17,7 +17,7 @@ _PAIRS: Final = re.compile(r"([&;#])")
 
 def is_clean(value: str) -> bool:
     """True where a text holds nothing to remove. Cheap, on the safe side: False asks for a closer look."""
-    return "%" not in value and not rules_in(value)
+    return "%" not in value and "\\" not in value and not rules_in(value)
 
 
 def is_clean_query(query: str) -> bool:
