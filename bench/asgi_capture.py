@@ -26,15 +26,12 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-from opentelemetry.instrumentation.starlette import StarletteInstrumentor
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.routing import Route
 
 from _interleaved import asked, measure
-from _opentelemetry import provider
 from sealtrail.asgi import SealtrailMiddleware
 
 ANSWER = {"id": 42, "status": "ok", "qty": 2, "items": [{"id": 1, "n": 2}], "total": 123.45}
@@ -148,19 +145,30 @@ class Structlog(BaseHTTPMiddleware):
         return response
 
 
-def variants(make: Callable[[list[Middleware]], Any], folder: Path) -> dict[str, Any]:
+RUNS = (("bare", "sealtrail", "nothing", "base-http", "structlog"), ("bare", "sealtrail", "otel"))
+
+
+def variant(name: str, make: Callable[[list[Middleware]], Any], folder: Path) -> Any:
     door = {"service": "shop", "spool": folder / "spool", "trusted_proxies": ["10.0.0.0/8"]}
-    return {
-        "bare": make([]),
-        "sealtrail": make([Middleware(SealtrailMiddleware, **door)]),
-        "nothing": make([Middleware(Nothing)]),
-        "base-http": make([Middleware(BaseHttp)]),
-        "structlog": make([Middleware(Structlog, path=folder / "structlog.log")]),
-        "otel": instrumented(make([])),
+    if name == "otel":
+        return instrumented(make([]))
+    middleware = {
+        "bare": [],
+        "sealtrail": [Middleware(SealtrailMiddleware, **door)],
+        "nothing": [Middleware(Nothing)],
+        "base-http": [Middleware(BaseHttp)],
+        "structlog": [Middleware(Structlog, path=folder / "structlog.log")],
     }
+    return make(middleware[name])
 
 
 def instrumented(app: Any) -> Any:
+    # Only now: who has imported OpenTelemetry is asked for its span at each request.
+    from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+    from opentelemetry.instrumentation.starlette import StarletteInstrumentor
+
+    from _opentelemetry import provider
+
     if isinstance(app, FastAPI):
         FastAPIInstrumentor.instrument_app(app, tracer_provider=provider())
     else:
@@ -185,10 +193,10 @@ async def serve(app: Any, requests: int) -> float:
 
 def main() -> None:
     arguments = asked("CPU cost of recording under ASGI, as ratios.")
-    for make in (starlette, fastapi):
+    for make, names in ((make, names) for names in RUNS for make in (starlette, fastapi)):
         with asyncio.Runner() as runner, tempfile.TemporaryDirectory(prefix="sealtrail-bench-") as folder:
             cost = measure(
-                variants(make, Path(folder)),
+                {name: variant(name, make, Path(folder)) for name in names},
                 lambda app, requests, run=runner.run: run(serve(app, requests)),
                 Path(folder, "spool"),
                 rounds=arguments.rounds,
