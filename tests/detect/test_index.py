@@ -29,15 +29,26 @@ detection: {s: {cs-referer: null}, condition: s}
 def test_an_event_touches_only_rules_its_shape_allows(good: Callable[[str], Ruleset]) -> None:
     index = Index(good(RULES).rules)
 
-    def pick(fields: dict[str, Any], *, is_request: bool) -> tuple[int, ...]:
-        return tuple(place for place, _ in index.pick(fields, is_request=is_request))
+    def pick(fields: dict[str, Any], *, kind: str) -> tuple[int, ...]:
+        return tuple(place for place, _ in index.pick(fields, kind=kind))
 
     post = {"http.request.method": "POST", "url.original": "/"}
-    assert pick({"event.action": "authn_login_fail"}, is_request=False) == (0, 2)
-    assert pick(post, is_request=True) == (1, 2)
-    assert pick({"user.id": "u"}, is_request=True) == (2,)
-    assert pick({**post, "http.request.method": "GET"}, is_request=True) == (2,)
-    assert pick(post, is_request=False) == (2,)
+    assert pick({"event.action": "authn_login_fail"}, kind="audit") == (0, 2)
+    assert pick(post, kind="request") == (1, 2)
+    assert pick({"user.id": "u"}, kind="request") == (2,)
+    assert pick({**post, "http.request.method": "GET"}, kind="request") == (2,)
+    assert pick(post, kind="audit") == (2,)
+
+
+def test_a_call_of_the_application_is_shown_to_rules_on_such_calls_and_to_no_other(
+    good: Callable[[str], Ruleset],
+) -> None:
+    mine = "title: out\nlogsource: {product: sealtrail, service: outbound}\n"
+    mine += "detection: {s: {url.original: '*'}, condition: s}\n"
+    index = Index(good(f"{RULES}\n---\n{mine}").rules)
+    post = {"http.request.method": "POST", "url.original": "/"}
+    assert [place for place, _ in index.pick(post, kind="outbound")] == [3]
+    assert 3 not in dict(index.pick(post, kind="request"))
 
 
 def test_a_method_nobody_knows_is_not_taken_for_its_name(good: Callable[[str], Ruleset]) -> None:
@@ -47,19 +58,19 @@ def test_a_method_nobody_knows_is_not_taken_for_its_name(good: Callable[[str], R
         "http.request.method_original": "PROPFIND",
         "url.original": "/x",
     }
-    assert 1 in dict(index.pick(event, is_request=True))
+    assert 1 in dict(index.pick(event, kind="request"))
 
 
 def test_invented_shapes_do_not_fill_the_memory(good: Callable[[str], Ruleset]) -> None:
     index = Index(good(RULES).rules)
     for number in range(MAX_SHAPES + 10):
-        index.pick({f"x{number}": 1}, is_request=False)
+        index.pick({f"x{number}": 1}, kind="audit")
     assert len(index._shapes) <= MAX_SHAPES
 
 
 def test_a_list_where_a_text_belongs_is_judged_without_the_table(good: Callable[[str], Ruleset]) -> None:
     index = Index(good(RULES).rules)
-    assert 0 in dict(index.pick({"event.action": ["authn_login_fail"]}, is_request=False))
+    assert 0 in dict(index.pick({"event.action": ["authn_login_fail"]}, kind="audit"))
 
 
 def test_for_a_plain_target_rules_about_quotation_marks_are_not_asked(good: Callable[[str], Ruleset]) -> None:
@@ -73,9 +84,9 @@ def test_for_a_plain_target_rules_about_quotation_marks_are_not_asked(good: Call
         """).rules
     )
     get = {"http.request.method": "GET"}
-    assert index.pick({**get, "url.original": "/items/17?sort=name"}, is_request=True) == ()
-    assert index.pick({**get, "url.path": "/items/17"}, is_request=True) == ()
-    assert len(index.pick({**get, "url.original": "/items/%27"}, is_request=True)) == 1
+    assert index.pick({**get, "url.original": "/items/17?sort=name"}, kind="request") == ()
+    assert index.pick({**get, "url.path": "/items/17"}, kind="request") == ()
+    assert len(index.pick({**get, "url.original": "/items/%27"}, kind="request")) == 1
 
 
 _names = st.sampled_from(
@@ -115,5 +126,5 @@ def test_what_is_left_to_ask_decides_as_the_whole_rule(tree: Node, events: list[
     rule = Rule(Head("r", "t", "", "low", "", (), "", 0), tree, requests_only=False)
     index = Index([rule])
     for event in events * 2:
-        left = index.pick(event, is_request=False)
+        left = index.pick(event, kind="audit")
         assert any(test(View(event)) for _, test in left) == matcher(tree)(event)

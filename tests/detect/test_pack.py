@@ -61,7 +61,7 @@ def test_every_rule_of_the_pack_stands_in_the_reference(pack: Ruleset, repositor
 
 def test_of_an_ordinary_request_few_rules_ask_anything(pack: Ruleset) -> None:
     event = request("/api/v1/invoices/1734?sort=name&page=2")
-    asked = {pack.rules[place].head.name for place, _ in Index(pack.rules).pick(event, is_request=True)}
+    asked = {pack.rules[place].head.name for place, _ in Index(pack.rules).pick(event, kind="request")}
     everything = {rule.head.name for rule in pack.rules}
     spared = {"sql_injection", "cross_site_scripting", "command_injection", "response_splitting"}
     assert spared < everything
@@ -114,7 +114,7 @@ def test_no_rule_hits_an_ordinary_value_and_most_hit_attacks(pack: Ruleset, corp
         for row in csv.DictReader(file):
             event = request(f"/items?q={quote(row['payload'], safe='')}")
             view = View(event)
-            names = [pack.rules[p].head.name for p, test in index.pick(event, is_request=True) if test(view)]
+            names = [pack.rules[p].head.name for p, test in index.pick(event, kind="request") if test(view)]
             total[row["attack_type"]] += 1
             hit[row["attack_type"]] += bool(names)
             if names and row["attack_type"] == "norm":

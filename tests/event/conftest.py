@@ -21,6 +21,13 @@ _BY_KIND: dict[str, dict[str, Any]] = {
         "http.response.status_code": 200,
         "url.path": "/invoices/17",
     },
+    "outbound": {
+        "event.action": "http.client",
+        "event.category": ["network"],
+        "http.request.method": "GET",
+        "destination.domain": "pay.example",
+        "destination.port": 443,
+    },
     "authentication": {
         "event.action": "authn_login_fail",
         "event.category": ["authentication"],

@@ -4,9 +4,9 @@ import pytest
 from sealtrail.event import FIELDS, canonical, check, decode, is_canonical
 from sealtrail.event.codec import encode
 from sealtrail.event.fields import ORDER
-from sealtrail.event.model import Audit, Authentication, Request, constants
+from sealtrail.event.model import Audit, Authentication, Outbound, Request, constants
 
-KINDS = [Request, Authentication, Audit]
+KINDS = [Request, Outbound, Authentication, Audit]
 
 
 @pytest.mark.parametrize("kind", KINDS)

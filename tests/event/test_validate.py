@@ -37,8 +37,8 @@ def refusal(fields, **options) -> EventError:
     return caught.value
 
 
-@pytest.mark.parametrize("kind", ["request", "authentication", "audit"])
-def test_a_producer_may_send_events_of_the_three_open_kinds(kind, events):
+@pytest.mark.parametrize("kind", ["request", "outbound", "authentication", "audit"])
+def test_a_producer_may_send_events_of_the_open_kinds(kind, events):
     check(events[kind])
     assert kind_of(events[kind]) == kind
     assert not is_reserved(events[kind])

@@ -58,6 +58,9 @@ PLANTS = [
     ("doors", "testing.planted", "sealtrail.store.query"),
     ("doors", "django", "uvicorn"),
     ("doors", "pyjwt", "sealtrail.ledger.note"),
+    ("doors", "outgoing.planted", "cryptography"),
+    ("layers", "outgoing.planted", "sealtrail.flask"),
+    ("front", "", "sealtrail.outgoing.httpx"),
     ("layers", "django", "sealtrail.asgi"),  # doors do not know one another
     ("layers", "structlog", "sealtrail.logging"),
     ("ship", "ship.planted", "duckdb"),

@@ -196,7 +196,7 @@ def test_checking_a_hostile_event_passes_or_raises_an_event_error(event, reserve
         assert error.path.startswith("$")
     else:
         assert reserved or not is_reserved(event)
-    assert kind_of(event) in {"request", "authentication", "audit", "alert", "system"}
+    assert kind_of(event) in {"request", "outbound", "authentication", "audit", "alert", "system"}
 
 
 @given(st.text(alphabet="\x7f\u2028a", max_size=MAX_LINE_BYTES // 40).map(lambda t: t * 40))

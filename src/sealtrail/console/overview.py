@@ -66,7 +66,9 @@ class Overview:
             "events": events,
             "ever": events or find.count(Asked(SENT)),
             "failed": find.count(Asked(FAILED, span)),
-            "refused": find.count(Asked(f"{SENT} and http.response.status_code>=500", span)),
+            "refused": find.count(
+                Asked(f"{SENT} and not sealtrail.kind:outbound and http.response.status_code>=500", span)
+            ),
             "actions": find.count_by(asked, "event.action", TOP),
             "clients": find.count_by(asked, "client.ip", TOP),
             "failing": find.count_by(Asked(FAILED, span), "client.ip", TOP),

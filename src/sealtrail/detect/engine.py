@@ -179,7 +179,7 @@ class Engine:
         if self._unseen:
             self._see(fields)
         when = self._when(fields)
-        places = self._index.pick(fields, is_request=kind == "request")
+        places = self._index.pick(fields, kind=kind)
         if not places:
             return []
         heard = _Heard(entry, *when)

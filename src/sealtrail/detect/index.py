@@ -14,7 +14,7 @@ from typing import Final
 
 from sealtrail.detect.decode import PLAIN
 from sealtrail.detect.match import Test, View, compile_node
-from sealtrail.detect.rule import Rule
+from sealtrail.detect.rule import OUTBOUND, Rule
 from sealtrail.detect.taxonomy import DECODED, lookup, sources
 from sealtrail.detect.tree import And, Leaf, Node, Not, Null, Or, Ref, Text, leaves
 from sealtrail.event import Fields
@@ -46,26 +46,27 @@ class Index:
         self._tests: dict[Leaf, Test] = {leaf: compile_node(leaf) for leaf in every if leaf.field in FEW}
         self._odd = frozenset(leaf for leaf in every if isinstance(leaf, Text) and _is_odd(leaf))
 
-    def pick(self, fields: Fields, *, is_request: bool) -> tuple[Asked, ...]:
+    def pick(self, fields: Fields, *, kind: str) -> tuple[Asked, ...]:
         get = fields.get
         plain = _is_plain(fields)
-        shape = (tuple(fields), is_request, plain, *[get(name) for name in FEW])
+        shape = (tuple(fields), kind, plain, *[get(name) for name in FEW])
         try:
             found = self._shapes.get(shape)
         except TypeError:  # a list where a text belongs
-            return self._pick(fields, is_request=is_request, plain=plain)
+            return self._pick(fields, kind=kind, plain=plain)
         if found is None:
             if len(self._shapes) >= MAX_SHAPES:
                 self._shapes.clear()
                 self._compiled.clear()
-            found = self._shapes[shape] = self._pick(fields, is_request=is_request, plain=plain)
+            found = self._shapes[shape] = self._pick(fields, kind=kind, plain=plain)
         return found
 
-    def _pick(self, fields: Fields, *, is_request: bool, plain: bool) -> tuple[Asked, ...]:
+    def _pick(self, fields: Fields, *, kind: str, plain: bool) -> tuple[Asked, ...]:
         view = View(fields)
         asked: list[Asked] = []
         for place, rule in enumerate(self._rules):
-            if is_request or not rule.requests_only:
+            # A call to somewhere else has a path and a status as well, which say nothing of this application.
+            if rule.outbound == (kind == OUTBOUND) and (kind == "request" or not rule.requests_only):
                 left = self._left(rule.condition, view, plain=plain)
                 if left is True:
                     asked.append((place, _always))

@@ -17,7 +17,7 @@ import msgspec
 from sealtrail.detect import condition
 from sealtrail.detect.correlation import correlation
 from sealtrail.detect.document import Document, documents, refusal
-from sealtrail.detect.rule import LEVELS, Correlation, Head, Rule, Ruleset
+from sealtrail.detect.rule import LEVELS, OUTBOUND, Correlation, Head, Rule, Ruleset
 from sealtrail.detect.selection import selection
 from sealtrail.detect.tree import either
 from sealtrail.detect.vendor import respond, suppress, tests
@@ -162,6 +162,7 @@ def _rule(document: Document, head: Head) -> Rule:
         head=head,
         condition=either(conditions),
         requests_only=source.get("category") in ("webserver", "proxy"),
+        outbound=source.get("service") == OUTBOUND,
         suppress=suppress(document, None),
         respond=respond(document, None),
         tests=tests(document),

@@ -21,6 +21,7 @@ LEVELS: Final[dict[str, Level]] = {
     "critical": "critical",
 }
 
+OUTBOUND: Final = "outbound"  # the kind of event, and the logsource's service, of what an application calls
 SECOND: Final = 1_000_000  # all times within this room are whole microseconds
 MAX_TIMESPAN: Final = 31 * 86_400 * SECOND  # state and warm-up grow with it
 MAX_THRESHOLD: Final = 100_000  # state per key grows with it
@@ -60,7 +61,10 @@ class Respond(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A condition on one event. `output` is false for the parts of correlations."""
+    """A condition on one event. `output` is false for the parts of correlations.
+
+    With `outbound` it is asked of the calls that an application makes, and of nothing else.
+    """
 
     head: Head
     condition: Node
@@ -69,6 +73,7 @@ class Rule(msgspec.Struct, frozen=True):
     suppress: Suppress = Suppress(0)
     respond: Respond | None = None
     tests: tuple[Any, ...] = ()
+    outbound: bool = False
 
 
 class Correlation(msgspec.Struct, frozen=True):

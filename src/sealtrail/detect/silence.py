@@ -17,7 +17,7 @@ import msgspec
 from sealtrail.event import Entry
 
 SHUTDOWN: Final = "sys_shutdown"
-HEARD_KINDS: Final = frozenset({"request", "authentication", "audit"})
+HEARD_KINDS: Final = frozenset({"request", "outbound", "authentication", "audit"})
 MAX_SOURCES: Final = 1_000  # services that are watched: who was not heard for longest goes first
 MAX_EMITTERS: Final = 256  # processes of one service: beyond it the oldest counts as gone
 PAUSE_DAYS: Final = 7  # that a pause is remembered

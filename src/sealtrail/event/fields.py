@@ -28,7 +28,7 @@ _TABLE: Final = (
     # --- what happened
     Field("@timestamp", "time", "when it happened at the source"),
     Field("event.id", "keyword", "identity of the event, a UUID version 7"),
-    Field("sealtrail.kind", "keyword", "request, authentication, audit, alert or system"),
+    Field("sealtrail.kind", "keyword", "request, outbound, authentication, audit, alert or system"),
     Field("event.kind", "keyword", "ECS kind: event, or alert"),
     Field("event.category", "keywords", "ECS categories, such as web, api, authentication, iam"),
     Field("event.type", "keywords", "ECS types, such as access, start, change, denied"),
@@ -78,6 +78,21 @@ _TABLE: Final = (
     Field("http.response.body.bytes", "long", "bytes of body sent"),
     Field("error.type", "keyword", "class of the exception that ended the request"),
     Field("error.message", "text", "text of an error, scrubbed"),
+    # --- where the application itself called
+    Field("network.direction", "keyword", "egress for a call that the application made"),
+    Field("destination.domain", "keyword", "host that was called"),
+    Field("destination.ip", "ip", "address behind it; absent where a proxy stood between"),
+    Field("destination.port", "long", "port that was called"),
+    Field("tls.version", "keyword", "version of TLS, such as 1.3"),
+    Field("tls.cipher", "keyword", "cipher that was agreed on"),
+    Field("tls.server.subject", "keyword", "subject of the server's certificate, where it was verified"),
+    Field("tls.server.issuer", "keyword", "issuer of the server's certificate, where it was verified"),
+    Field("tls.server.not_after", "time", "when the server's certificate ends, where it was verified"),
+    Field("tls.server.hash.sha256", "keyword", "SHA-256 of the server's certificate"),
+    Field("sealtrail.tls.verified", "bool", "whether the server's certificate was verified"),
+    Field("sealtrail.redirect.count", "long", "redirects that led to this call"),
+    Field("sealtrail.redirect.to", "text", "where the answer sent the caller on to, scrubbed"),
+    Field("sealtrail.redirect.host_changed", "bool", "whether that is another host"),
     # --- on what
     Field("sealtrail.object.type", "keyword", "type of the object the request acts on"),
     Field("sealtrail.object.id", "keyword", "id of the object the request acts on"),
@@ -173,10 +188,11 @@ ADDRESS_FIELDS: Final = (
     Field("sealtrail.index", "long", "position of an entry in its trail, from 0"),
 )
 
-KINDS: Final = ("request", "authentication", "audit", "alert", "system")
+KINDS: Final = ("request", "outbound", "authentication", "audit", "alert", "system")
 TRAIL_OF: Final[Mapping[str, str]] = MappingProxyType(
     {
         "request": "access",
+        "outbound": "access",
         "authentication": "audit",
         "audit": "audit",
         "alert": "audit",

@@ -30,7 +30,7 @@ _DEMANDED: Final[dict[str, Any]] = {
     "@timestamp": str,
     "event.id": str,
     "event.action": str,
-    "sealtrail.kind": Literal["request", "authentication", "audit"],
+    "sealtrail.kind": Literal["request", "outbound", "authentication", "audit"],
     "sealtrail.emitter": str,
     "sealtrail.seq": Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)],
 }

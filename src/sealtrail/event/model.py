@@ -65,6 +65,20 @@ _RENAMED: Final = {
     "response_bytes": "http.response.body.bytes",
     "error_type": "error.type",
     "error_message": "error.message",
+    "direction": "network.direction",
+    "destination": "destination.domain",
+    "destination_ip": "destination.ip",
+    "destination_port": "destination.port",
+    "tls_version": "tls.version",
+    "tls_cipher": "tls.cipher",
+    "tls_subject": "tls.server.subject",
+    "tls_issuer": "tls.server.issuer",
+    "tls_not_after": "tls.server.not_after",
+    "tls_hash": "tls.server.hash.sha256",
+    "tls_verified": "sealtrail.tls.verified",
+    "redirects": "sealtrail.redirect.count",
+    "redirect_to": "sealtrail.redirect.to",
+    "redirect_changes_host": "sealtrail.redirect.host_changed",
     "object_type": "sealtrail.object.type",
     "object_id": "sealtrail.object.id",
     "object_owner": "sealtrail.object.owner",
@@ -151,6 +165,54 @@ class Request(_Event, gc=False, rename=_RENAMED):
     notes: Texts = ()
 
 
+class Outbound(_Event, gc=False, rename=_RENAMED):
+    """One HTTP request that the application itself made, to the last byte of what came back."""
+
+    start: str = ""
+    duration: int | None = None
+    user_id: str = ""
+    user_name: str = ""
+    user_roles: Texts = ()
+    effective_id: str = ""
+    tenant: str = ""
+    request_id: str = ""
+    trace_id: str = ""
+    span_id: str = ""
+    parent_id: str = ""
+    method: str = ""
+    method_original: str = ""
+    scheme: str = ""
+    domain: str = ""
+    original: str = ""
+    path: str = ""
+    query: str = ""
+    version: str = ""
+    request_mime: str = ""
+    request_bytes: int | None = None
+    status: int | None = None
+    response_mime: str = ""
+    response_bytes: int | None = None
+    error_type: str = ""
+    error_message: str = ""
+    direction: str = ""
+    destination: str = ""
+    destination_ip: str = ""
+    destination_port: int | None = None
+    tls_version: str = ""
+    tls_cipher: str = ""
+    tls_subject: str = ""
+    tls_issuer: str = ""
+    tls_not_after: str = ""
+    tls_hash: str = ""
+    tls_verified: bool | None = None
+    redirects: int | None = None
+    redirect_to: str = ""
+    redirect_changes_host: bool | None = None
+    redacted: Texts = ()
+    truncated: Texts = ()
+    notes: Texts = ()
+
+
 class Authentication(_Event, gc=False, rename=_RENAMED):
     """Somebody signed in, or tried to."""
 
@@ -225,7 +287,7 @@ class Audit(_Event, gc=False, rename=_RENAMED):
     notes: Texts = ()
 
 
-Event = Request | Authentication | Audit
+Event = Request | Outbound | Authentication | Audit
 
 
 def constants(
