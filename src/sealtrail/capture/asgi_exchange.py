@@ -15,6 +15,7 @@ from sealtrail.capture import denied, otel
 from sealtrail.capture.context import Actor
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import of_scope
+from sealtrail.capture.opening import opens
 from sealtrail.capture.recorder import Recorder
 from sealtrail.capture.schemes import header
 from sealtrail.capture.scope import template_of, user_of
@@ -72,6 +73,8 @@ class AsgiExchange(Exchange):
 class HttpExchange(AsgiExchange):
     """One request and its response."""
 
+    _opened = False
+
     def heard(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.request":
@@ -103,6 +106,8 @@ class HttpExchange(AsgiExchange):
         return self._send(message)
 
     async def _stream(self, message: Message) -> None:
+        if not self._opened:
+            self._opened = opens(self)
         try:
             await self._send(message)
         except OSError:

@@ -181,6 +181,8 @@ class Exchange(Call):
 
     def settle(self, error: BaseException | None) -> str:
         """The outcome. Status, class of the error and notes become what they were in the end."""
+        if self.phase == "start":
+            return "unknown"
         status = self.status
         if error is not None:
             self.error_type = class_name(error)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sealtrail.capture import denied, otel
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import of_environ
+from sealtrail.capture.opening import SHORT_BYTES, opens
 from sealtrail.capture.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -120,8 +121,11 @@ class WsgiExchange(Exchange):
 
     def __iter__(self) -> Iterator[bytes]:
         try:
+            is_short = 0 <= self.length <= SHORT_BYTES
             for part in self.body:
                 self.sent += len(part)
+                if not is_short:
+                    is_short = opens(self)
                 yield part
         except GeneratorExit:
             raise

@@ -15,6 +15,7 @@ from sealtrail.capture.asgi import SCOPE_KEY
 from sealtrail.capture.context import NOBODY, Actor, described
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import as_octets, of_environ, of_scope
+from sealtrail.capture.opening import opens
 from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.wsgi import ENVIRON_KEY
 from sealtrail.django.signin import LISTENERS, looked_up, name_of, roles_of
@@ -129,15 +130,19 @@ class DjangoExchange(Exchange):
         response._resource_closers.append(self.finish)  # noqa: SLF001 - and an override would be a cycle
 
     def _counted(self, content: Iterator[bytes]) -> Iterator[bytes]:
+        is_open = False
         with self._drawn():
             for part in content:
                 self.sent += len(part)
+                is_open = is_open or opens(self)
                 yield part
 
     async def _counted_async(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        is_open = False
         with self._drawn():
             async for part in content:
                 self.sent += len(part)
+                is_open = is_open or opens(self)
                 yield part
 
     @contextmanager
