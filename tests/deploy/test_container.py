@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from sealtrail.spool.layout import FOLDER_MODE
 
@@ -48,8 +51,24 @@ def test_what_only_the_tests_need_is_not_in_the_image(folder, repository):
     (run,) = [rest for word, rest in told if word == "RUN" and "pip uninstall" in rest]
     gone = set(run.partition("pip uninstall --yes --quiet")[2].split())
     project = tomllib.loads((repository / "pyproject.toml").read_text())
-    dev = {re.split(r"[\[>=]", name)[0] for name in project["project"]["optional-dependencies"]["dev"]}
-    assert gone == (dev - {"sealtrail"}) | {"hatchling"}
+    groups = project["project"]["optional-dependencies"]
+    dev = {canonicalize_name(Requirement(name).name) for name in groups["dev"]}
+    assert gone == (dev - {"sealtrail"} - _needed(*groups["server"], *groups["demo"])) | {"hatchling"}
+
+
+def _needed(*wanted: str) -> set[str]:
+    """Names of all that these need to be installed, however far down."""
+    found: set[str] = set()
+    waiting = [Requirement(name) for name in wanted]
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        found.add(name)
+        if name != "sealtrail":
+            waiting += map(Requirement, importlib.metadata.requires(name) or ())
+    return found
 
 
 def test_application_and_collector_share_one_folder_and_one_group(folder):

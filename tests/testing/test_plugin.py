@@ -12,7 +12,7 @@ FAULTY = """
 import sealtrail, sealtrail.capture.here
 
 def test_fault(sealtrail_events, monkeypatch):
-    monkeypatch.setattr(sealtrail.capture.here, "moment", lambda: 1 / 0)
+    monkeypatch.setattr(sealtrail.capture.here, "written", lambda _: 1 / 0)
     assert not sealtrail.audit("x")
 """
 
