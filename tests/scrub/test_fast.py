@@ -56,3 +56,12 @@ def test_a_forked_process_goes_on_looking():
     if child == 0:
         os._exit(0 if scrub.findings("alice@example.com") else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_scan_that_fails_hides_no_secret(monkeypatch):
+    def failing(_: bytes) -> list[int]:
+        raise MemoryError
+
+    monkeypatch.setattr(shapes, "_gate", failing)
+    monkeypatch.setattr(shapes, "_decided", True)
+    assert [finding.rule for finding in shapes.findings("by alice@example.com")] == ["email"]

@@ -223,6 +223,7 @@ def configured(
 
     The last one made also serves acts outside of requests.
     """
+    scrub.ready()
     settings = CaptureSettings.from_environment()
     changes: dict[str, Any] = {}
     if service:

@@ -8,7 +8,7 @@ from sealtrail.scrub.free import MAX_TEXT, Notes, text
 from sealtrail.scrub.long import long_text
 from sealtrail.scrub.names import secret_name
 from sealtrail.scrub.policy import REPLACE, Policy
-from sealtrail.scrub.shapes import Finding, engine, findings
+from sealtrail.scrub.shapes import Finding, engine, findings, ready
 from sealtrail.scrub.tree import details, value
 from sealtrail.scrub.web import headers, is_clean, is_clean_query, path, query, url
 
@@ -27,6 +27,7 @@ __all__ = [
     "long_text",
     "path",
     "query",
+    "ready",
     "secret_name",
     "text",
     "url",

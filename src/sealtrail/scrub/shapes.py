@@ -208,10 +208,13 @@ def findings(text: str) -> list[Finding]:
     raw = text.encode("ascii", "replace")
     gate = _gate if _decided else _decide()
     if gate is not None:
-        hits = gate(raw)
-        if hits:
+        try:
+            hits = gate(raw)
+        except Exception:  # such as no memory for a scan: this text is looked at without it
+            hits = None
+        if hits is not None:
             _beyond(hits, text, raw, found)
-        return found
+            return found
     runs = raw.translate(_TOKEN)
     for literal, shape in _ALWAYS:
         if literal in text:
@@ -358,6 +361,12 @@ def engine(*, use_fast: bool = True) -> str:
     _gate = fast.gate([literal for literal, _ in _LOOKED_FOR] + list(_SIGNS), _PATTERNS) if use_fast else None
     _decided = True
     return "standard" if _gate is None else "hyperscan"
+
+
+def ready() -> None:
+    """Choose what looks for shapes, unless that is done: no request should wait for it."""
+    if not _decided:
+        engine()
 
 
 def _decide() -> fast.Gate | None:
