@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import django
 import pytest
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import include, path, re_path
 
@@ -92,6 +93,21 @@ def login(request):
     return HttpResponse("yes")
 
 
+def forbidden(request):
+    request.user.is_authenticated  # noqa: B018 - the application has looked
+    raise PermissionDenied
+
+
+def challenge(request):
+    return HttpResponse("no", status=401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+
+
+def password(request):
+    request.user.set_password(request.POST["password"])
+    request.user.save()
+    return HttpResponse("changed")
+
+
 def logout(request):
     from django.contrib import auth
 
@@ -126,6 +142,9 @@ urls.urlpatterns = [
     path("wait", wait),
     path("login", login),
     path("logout", logout),
+    path("forbidden", forbidden),
+    path("challenge", challenge),
+    path("password", password),
     path("whoami", whoami),
     path("async/whoami", whoami_async),
     path("incurious", incurious),

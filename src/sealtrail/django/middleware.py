@@ -11,17 +11,22 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpResponse
 
+from sealtrail.capture import denied
 from sealtrail.capture.asgi import SCOPE_KEY
+from sealtrail.capture.choices import chosen
 from sealtrail.capture.context import NOBODY, Actor, described
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import as_octets, of_environ, of_scope
 from sealtrail.capture.opening import opens
 from sealtrail.capture.recorder import Recorder, configured
+from sealtrail.capture.session_cookie import of_session
 from sealtrail.capture.wsgi import ENVIRON_KEY
-from sealtrail.django.signin import LISTENERS, looked_up, name_of, roles_of
+from sealtrail.django.signin import LISTENERS, looked_up, name_of, roles_of, session_of
 from sealtrail.errors import UsageError
 
-_NAMES: Final = frozenset({"audit_models", "service", "version", "environment", "spool", "trusted_proxies"})
+_NAMES: Final = frozenset(
+    {"audit_models", "service", "version", "environment", "sign_ins", "spool", "trusted_proxies"}
+)
 
 
 class SealtrailMiddleware:
@@ -115,6 +120,12 @@ class DjangoExchange(Exchange):
         if match is not None and not self.route:
             # As the URL has it, and as other frameworks write it.
             self.route = match.route if match.route.startswith("^") else f"/{match.route}"
+        sign_ins = self.recorder.sign_ins
+        if "session" in sign_ins:
+            session = session_of(self._request)
+            self.session_hash = of_session(self.recorder.pseudonyms, session) if session else ""
+        if 401 <= self.status <= 403 and "refused" in sign_ins:
+            denied.tell(self, self.status, response.headers.get("WWW-Authenticate", ""))
         response.headers["X-Request-ID"] = self.request_id
         if response.streaming:
             content = response.streaming_content
@@ -161,6 +172,8 @@ class DjangoExchange(Exchange):
 
     def recognised(self) -> Actor:
         """Who is signed in, if the application has looked: asking may be a query that it did not make."""
+        if "user" not in self.recorder.sign_ins:
+            return NOBODY
         known = vars(self._request)
         users = (looked_up(known.get(name)) for name in ("user", "_cached_user", "_acached_user"))
         user = next((user for user in users if user is not None), None)
@@ -178,9 +191,13 @@ def _configured() -> Recorder:
             f"SEALTRAIL has no {', '.join(sorted(map(repr, unknown)))}",
             hint=f"It takes {', '.join(sorted(_NAMES))}.",
         )
-    models = given.get("audit_models")
+    given = dict(given)
+    sign_ins = chosen(given.pop("sign_ins", True))
+    models = given.pop("audit_models", None)
     if models:
         from sealtrail.django.models import Models
 
         Models(models).listen()
-    return configured(**{name: value for name, value in given.items() if name != "audit_models"})
+    recorder = configured(**given)
+    recorder.sign_ins = sign_ins
+    return recorder

@@ -10,9 +10,10 @@ from typing import Any, Final
 from django.contrib.auth import BACKEND_SESSION_KEY, get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.core.signals import got_request_exception
+from django.db.models.signals import post_save
 from django.utils.functional import LazyObject, empty
 
-from sealtrail.capture import acts, context
+from sealtrail.capture import acts, context, signin
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.recorder import default
 
@@ -34,7 +35,7 @@ def roles_of(user: Any) -> tuple[str, ...]:
     return tuple(name for name in ("superuser", "staff") if known.get(f"is_{name}") is True)
 
 
-def _session(request: Any) -> str:
+def session_of(request: Any) -> str:
     return str(getattr(getattr(request, "session", None), "session_key", None) or "")
 
 
@@ -60,7 +61,19 @@ def _note_error(**_: Any) -> None:
         call.error_type = class_name(error)
 
 
-@_quiet
+def _listens(listener: Callable[..., None]) -> Callable[..., None]:
+    """A listener to sign-ins, where the project has not left them out."""
+
+    @wraps(listener)
+    def listening(**given: Any) -> None:
+        call = context.current.get()
+        if "signals" in (default() if call is None else call.recorder).sign_ins:
+            listener(**given)
+
+    return _quiet(listening)
+
+
+@_listens
 def _logged_in(request: Any, user: Any, **_: Any) -> None:
     user = looked_up(user)
     backend = str(getattr(user, "backend", None) or request.session.get(BACKEND_SESSION_KEY, ""))
@@ -70,22 +83,36 @@ def _logged_in(request: Any, user: Any, **_: Any) -> None:
         method="password" if backend.endswith(".ModelBackend") else "",
         provider=backend,
         roles=roles_of(user),
-        session=_session(request),
+        session=session_of(request),
     )
 
 
-@_quiet
+@_listens
 def _login_failed(credentials: Mapping[str, Any], **_: Any) -> None:
     # What else is among them was made unreadable by Django, or may be a secret under a name of its own.
     names = (credentials.get(name) for name in ("username", get_user_model().USERNAME_FIELD))
     acts.login_failed(next(filter(None, names), ""))
 
 
-@_quiet
+@_listens
 def _logged_out(request: Any, user: Any, **_: Any) -> None:
     user = looked_up(user)
     if user is not None:
-        acts.logged_out(user.pk, name=name_of(user), session=_session(request))
+        acts.logged_out(user.pk, name=name_of(user), session=session_of(request))
+
+
+def _is_set(user: Any) -> bool:
+    return vars(user).get("_password") is not None
+
+
+@_listens
+def _saved(instance: Any, created: bool, raw: bool = False, **_: Any) -> None:
+    """A user whose password was set is saved: Django has no signal of its own for it.
+
+    What was set is there until the saving is over. A hash that is only renewed at a sign-in is not.
+    """
+    if isinstance(instance, get_user_model()) and not created and not raw and _is_set(instance):
+        signin.password_changed(instance.pk)
 
 
 LISTENERS: Final = (
@@ -93,4 +120,5 @@ LISTENERS: Final = (
     (user_logged_in, _logged_in),
     (user_login_failed, _login_failed),
     (user_logged_out, _logged_out),
+    (post_save, _saved),
 )
