@@ -1,4 +1,4 @@
-"""Every signal of Flask-Security, sent as it sends them; tests/light/flask_security_door.py has it itself."""
+"""Every signal of Flask-Security, sent by blinker as it sends them: it cannot be locked, so is not run."""
 
 from __future__ import annotations
 
