@@ -15,7 +15,14 @@ from structlog.typing import EventDict, WrappedLogger
 
 from sealtrail.capture import entry, traces
 from sealtrail.capture.entry import MARK, Entry, is_marked, level_of
-from sealtrail.capture.foreign import ExceptionInfo, clean_text, clean_value, exception_of, printed
+from sealtrail.capture.foreign import (
+    ExceptionInfo,
+    clean_label,
+    clean_text,
+    clean_value,
+    exception_of,
+    printed,
+)
 from sealtrail.event import hostile
 
 _NAMES: Final = ("request_id", "trace_id", "span_id", "user_id")
@@ -70,7 +77,7 @@ class Scrub:
             made, _found = clean_value(name, value, self._keep)
             if made is not value:
                 event_dict[name] = made
-            shown = clean_text(name)[0]
+            shown = clean_label(name)
             if shown != name:
                 event_dict[shown] = event_dict.pop(name)
         return event_dict

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealtrail.capture.foreign import LOST, clean_text, clean_value, exception_of, printed
+from sealtrail.capture.foreign import LOST, clean_label, clean_text, clean_value, exception_of, printed
 
 SECRET = "correct-horse-battery"
 
@@ -104,6 +104,22 @@ def test_any_value_is_taken_and_never_changed(value):
     clean_value("value", value)
     clean_text(value)
     assert repr(value) == before
+
+
+def test_a_label_is_text_that_can_be_written_and_holds_no_secret():
+    assert clean_label("shop.pay") == "shop.pay"
+    assert clean_label(None) == ""
+    assert clean_label("\ud800") == "\\ud800"
+    assert clean_label("\ud800" * 300).isascii()
+    assert SECRET not in clean_label(f"token={SECRET}")
+    assert clean_label("ann@example.org", frozenset({"email"})) == "ann@example.org"
+    assert "ann@" not in clean_label("ann@example.org")
+
+
+@pytest.mark.parametrize("value", [1234, "1234", "hunter2"])
+def test_even_the_shortest_value_goes_where_its_name_is_secret(value):
+    assert clean_value("pin", value)[0] == "[redacted:pin]"
+    assert clean_value("count", value)[0] is value
 
 
 def test_exceptions_are_known_in_each_form_that_logging_takes():

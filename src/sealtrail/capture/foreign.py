@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Collection
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final
 
@@ -20,12 +21,25 @@ _PLAIN: Final = frozenset({bool, float, type(None)})
 _MAX_NAME: Final = 256
 # Part of the value was not looked at: then only the copy may be kept.
 _UNSEEN: Final = frozenset({hostile.CUT, "value.deep", "value.unprintable"})
+# No shape of a secret is shorter, unless it has something besides letters and digits.
+_TOO_SHORT: Final = 12
+# The shortest card number has one digit more.
+_SMALL: Final = 10**11
 LOST: Final = "[could not be scrubbed]"
 
 
 def clean_value(name: str, value: Any, keep: Collection[str] = ()) -> tuple[Any, Notes]:
     """What may be logged of a value under a name; `keep` names rules whose findings stay, such as email."""
-    if type(value) in _PLAIN:
+    kind = type(value)
+    if kind in _PLAIN or (kind is int and -_SMALL < value < _SMALL and not _is_secret(name)):
+        return value, ()
+    if (
+        kind is str
+        and len(value) < _TOO_SHORT
+        and value.isalnum()
+        and value.isascii()
+        and not _is_secret(name)
+    ):
         return value, ()
     try:
         short = hostile.text(name, _MAX_NAME, [])
@@ -45,6 +59,10 @@ def clean_value(name: str, value: Any, keep: Collection[str] = ()) -> tuple[Any,
     return value, ()
 
 
+def _is_secret(name: Any) -> bool:
+    return type(name) is not str or bool(scrub.secret_name(name[:_MAX_NAME]))
+
+
 def clean_text(value: Any, keep: Collection[str] = ()) -> tuple[str, Notes]:
     """Free text of any length without its secrets."""
     try:
@@ -52,6 +70,19 @@ def clean_text(value: Any, keep: Collection[str] = ()) -> tuple[str, Notes]:
         return scrub.long_text(text, keep=keep)
     except Exception:
         return LOST, ("log:unprintable",)
+
+
+def clean_label(value: Any, keep: frozenset[str] = frozenset()) -> str:
+    """What names something in every entry, such as a logger or a key: looked at once, and remembered."""
+    if type(value) is str and len(value) <= _MAX_NAME:
+        return _label(value, keep)
+    return "" if value is None else hostile.text(clean_text(value, keep)[0], scrub.MAX_TEXT, [])
+
+
+@lru_cache(1024)
+def _label(value: str, keep: frozenset[str]) -> str:
+    made = clean_text(value, keep)[0]
+    return made if made.isascii() else hostile.text(made, _MAX_NAME, [])
 
 
 def exception_of(info: Any) -> ExceptionInfo | None:

@@ -8,14 +8,13 @@ from typing import Any, Final
 
 from sealtrail.capture.entry import named_level
 from sealtrail.capture.exchange import class_name
-from sealtrail.capture.foreign import clean_text, clean_value, exception_of, printed
+from sealtrail.capture.foreign import clean_label, clean_text, clean_value, exception_of, printed
 from sealtrail.event import hostile
 from sealtrail.event.codec import encode
 from sealtrail.event.fields import ECS_VERSION
 from sealtrail.logging.records import ERROR_TYPE, extras, ids_of, merged, time_of
 
 _IDS: Final = ("http.request.id", "trace.id", "span.id", "user.id")
-_MAX_NAME: Final = 256
 _LOST: Final = b'{"log.level":"error","message":"[a log record could not be formatted]"}'
 
 
@@ -55,12 +54,12 @@ class JSONFormatter(logging.Formatter):
             "log.level": named_level(record.levelno)[0],
             "message": _text(merged(record, self._keep).text),
             "ecs.version": ECS_VERSION,
-            "log.logger": self._cleaned(record.name),
-            "log.origin.file.name": self._cleaned(record.filename),
+            "log.logger": clean_label(record.name, self._keep),
+            "log.origin.file.name": clean_label(record.filename, self._keep),
             "log.origin.file.line": record.lineno if type(record.lineno) is int else None,
-            "log.origin.function": self._cleaned(record.funcName),
+            "log.origin.function": clean_label(record.funcName, self._keep),
             "process.pid": record.process,
-            "process.thread.name": self._cleaned(record.threadName),
+            "process.thread.name": clean_label(record.threadName, self._keep),
             **self._constants,
             **dict(zip(_IDS, map(self._cleaned, ids_of(record)), strict=True)),
             **self._error(record),
@@ -69,7 +68,7 @@ class JSONFormatter(logging.Formatter):
             line["log.origin.stack_trace"] = self._cleaned(record.stack_info)
         made = {name: value for name, value in line.items() if value not in ("", None)}
         for name, value in {**self._defaults, **extras(record)}.items():
-            shown = clean_text(hostile.text(name, _MAX_NAME, []))[0]
+            shown = clean_label(name)
             if shown not in made and shown not in line:
                 made[shown] = _plain(clean_value(name, value, self._keep)[0])
         return made
