@@ -32,7 +32,7 @@ PACKAGES = (
     *("pytest", "hypothesis", "httpx", "requests", "urllib3", "structlog", "opentelemetry-sdk"),
     *("opentelemetry-instrumentation-flask", "opentelemetry-instrumentation-fastapi", "python-multipart"),
     *("flask", "flask-login", "fastapi", "starlette", "django", "litestar", "quart", "sqlalchemy", "pyjwt"),
-    *("hyperscan", "gevent", "websockets", "uvicorn", "gunicorn", "zstandard"),
+    *("hyperscan", "gevent", "websockets", "uvicorn", "gunicorn", "zstandard", "cryptography"),
 )
 
 
