@@ -310,5 +310,6 @@ def ask(project, kind: str, spool: Path, monkeypatch: pytest.MonkeyPatch):
     yield ask
     connections.close_all()
     context.current.set(None)
+    context.acting_outside.set(None)
     if "sealtrail.django" in sys.modules:
         recorder.default().spool.close()
