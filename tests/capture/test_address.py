@@ -69,7 +69,7 @@ def test_what_is_remembered_is_bounded():
     for number in range(10_000):
         addresses.resolve("10.0.0.1", f"203.0.{number >> 8}.{number & 255}")
     addresses.resolve("10.0.0.1", "x" * 100_000)
-    assert len(addresses.known) <= 4096
+    assert len(addresses._known) <= 4096
 
 
 @given(st.text(max_size=60), st.text(max_size=100), st.text(max_size=100))

@@ -8,9 +8,9 @@ from typing import Any, Final
 from sealtrail.capture import context
 from sealtrail.capture.change import changes
 from sealtrail.capture.here import Here, act_of, put_target, secret_text
+from sealtrail.capture.signin import told
 from sealtrail.capture.ticket import ordered_by
 from sealtrail.errors import BusyError
-from sealtrail.event.limits import MAX_INTEGER
 
 _INTENDED: Final = ("start",)
 _NOTHING: Final = ""
@@ -61,17 +61,16 @@ def login_failed(
     `reason`: bad_password, unknown_user, locked, expired, bad_signature, mfa_failed. `attempts` counts those
     before this one. Returns whether the event is in the spool; never raises.
     """
-    here = Here()
-    try:
-        event = here.authentication("authn_login_fail", "failure")
-        if name:
-            event.user_hash = here.recorder.pseudonyms.of_name(secret_text(name))
-        event.reason = here.marks.text("event.reason", reason)
-        if isinstance(attempts, int):
-            event.auth_attempts = max(0, min(int(attempts), MAX_INTEGER))
-        return here.write_login(event, method, provider, details)
-    except Exception:  # recording is never the application's problem
-        return here.failed()
+    return told(
+        "authn_login_fail",
+        "failure",
+        name=name,
+        reason=reason,
+        method=method,
+        provider=provider,
+        attempts=attempts,
+        details=details,
+    )
 
 
 def logged_out(user_id: Any = None, *, name: Any = "", reason: Any = "", session: Any = "") -> bool:

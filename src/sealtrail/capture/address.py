@@ -59,19 +59,19 @@ class Addresses:
                     f"{text!r} is not an address range of proxies",
                     hint="SEALTRAIL_TRUSTED_PROXIES takes CIDRs, such as 10.0.0.0/8, and the word unix.",
                 ) from None
-        self.known: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self._known: dict[tuple[str, str, str], tuple[str, str]] = {}
 
     def resolve(self, peer: str, x_forwarded_for: str = "", forwarded: str = "") -> tuple[str, str]:
         """(client, peer) as normalised addresses; empty where there is none, as on a Unix socket."""
         key = (peer, x_forwarded_for, forwarded)
-        found = self.known.get(key)
+        found = self._known.get(key)
         if found is None:
             found = self._resolve(*key)
             # Headers come from clients, so what is remembered is bounded in number and size.
             if len(x_forwarded_for) + len(forwarded) + len(peer) <= _MAX_KNOWN_HEADER:
-                if len(self.known) >= _MAX_KNOWN:
-                    self.known.clear()
-                self.known[key] = found
+                if len(self._known) >= _MAX_KNOWN:
+                    self._known.clear()
+                self._known[key] = found
         return found
 
     def trusts(self, peer: str) -> bool:

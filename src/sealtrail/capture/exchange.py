@@ -73,9 +73,9 @@ class Exchange(Call):
                 self.request_id = given
             else:
                 self.note("request-id.refused")
-        caller = head.peer, head.x_forwarded_for, head.forwarded
-        addresses = recorder.addresses
-        self.client_ip, self.source_ip = addresses.known.get(caller) or addresses.resolve(*caller)
+        self.client_ip, self.source_ip = recorder.addresses.resolve(
+            head.peer, head.x_forwarded_for, head.forwarded
+        )
         self.user_agent = head.user_agent
 
     def _continue(self, traceparent: str) -> None:

@@ -202,12 +202,7 @@ def line(call: Exchange) -> bytes | None:
     if call.notes or call.redacted or call.truncated:
         return None  # noted while the actor was looked up
     auth = f',"sealtrail.session.hash":"{call.session_hash}"' if call.session_hash else ""
-    if head.authorization:
-        hashes = call.recorder.pseudonyms
-        known = hashes.headers.get(hash(hashes.salt + head.authorization))
-        scheme, digest = known or hashes.of_authorization(head.authorization)
-        auth = f'{auth},"sealtrail.auth.scheme":"{scheme}","sealtrail.auth.token_hash":"{digest}"'
-    elif head.api_key:
+    if head.authorization or head.api_key:
         scheme, digest = call.credential()
         auth = f'{auth},"sealtrail.auth.scheme":"{scheme}","sealtrail.auth.token_hash":"{digest}"'
     length = head.length

@@ -21,6 +21,8 @@ _NUMBER: Final = 10**11
 # No shape of a secret is shorter, unless it has something besides letters and digits.
 _SHORT: Final = 12
 
+_HOLDERS: Final = frozenset({dict, list, tuple})
+
 _known: set[str] = set()
 
 
@@ -78,28 +80,20 @@ def _weight(value: Any, depth: int) -> int:
         return 1 if isfinite(value) else 0
     if depth == _MAX_DEPTH:
         return 0
-    total = 1
+    if kind not in _HOLDERS or len(value) > _MAX_ITEMS:
+        return 0
+    items = value
     if kind is dict:
-        if len(value) > _MAX_ITEMS:
+        items = value.values()
+        if not all(is_plain_text(name) and not scrub.secret_name(name) for name in value):
             return 0
-        for name, item in value.items():
-            if type(name) is not str or scrub.secret_name(name) or not is_plain_text(name):
-                return 0
-            weight = _weight(item, depth + 1)
-            if not weight:
-                return 0
-            total += weight
-        return total
-    if kind is list or kind is tuple:
-        if len(value) > _MAX_ITEMS:
+    total = 1
+    for item in items:
+        weight = _weight(item, depth + 1)
+        if not weight:
             return 0
-        for item in value:
-            weight = _weight(item, depth + 1)
-            if not weight:
-                return 0
-            total += weight
-        return total
-    return 0
+        total += weight
+    return total
 
 
 def _learn(text: str) -> bool:

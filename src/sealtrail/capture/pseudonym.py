@@ -41,9 +41,9 @@ class Pseudonyms:
         self.has_key = bool(key)
         self._key = key.encode("utf-8", "surrogateescape")
         self._folder = folder
-        self.salt = secrets.token_hex(16)
+        self._salt = secrets.token_hex(16)
         self._tokens: dict[int, str] = {}
-        self.headers: dict[int, tuple[str, str]] = {}
+        self._headers: dict[int, tuple[str, str]] = {}
         self._pads: tuple[_Hash, _Hash] | None = None
 
     def of_token(self, token: str) -> str:
@@ -52,7 +52,7 @@ class Pseudonyms:
         What is remembered is not the credential but the interpreter's keyed hash of it and of a random text:
         two of a thousand would have to agree in 64 bits to be taken for each other.
         """
-        key = hash(self.salt + token)
+        key = hash(self._salt + token)
         known = self._tokens.get(key)
         if known is None:
             # Without the scheme before it: the same token hashes alike wherever it is presented.
@@ -64,13 +64,13 @@ class Pseudonyms:
 
     def of_authorization(self, header: str) -> tuple[str, str]:
         """Scheme and hash of the credential in an Authorization header, remembered as for `of_token`."""
-        key = hash(self.salt + header)
-        known = self.headers.get(key)
+        key = hash(self._salt + header)
+        known = self._headers.get(key)
         if known is None:
             known = (_scheme(header), self.of_token(header))
-            if len(self.headers) >= _MAX_TOKENS:
-                self.headers.clear()
-            self.headers[key] = known
+            if len(self._headers) >= _MAX_TOKENS:
+                self._headers.clear()
+            self._headers[key] = known
         return known
 
     def of(self, purpose: str, value: str) -> str:

@@ -206,10 +206,11 @@ def findings(text: str) -> list[Finding]:
     if "\\" in text:
         text = _ESCAPES.sub(_blanks, text)
     raw = text.encode("ascii", "replace")
-    gate = _gate if _decided else _decide()
-    if gate is not None:
+    if not _decided:
+        engine()
+    if _gate is not None:
         try:
-            hits = gate(raw)
+            hits = _gate(raw)
         except Exception:  # such as no memory for a scan: this text is looked at without it
             hits = None
         if hits is not None:
@@ -367,11 +368,6 @@ def ready() -> None:
     """Choose what looks for shapes, unless that is done: no request should wait for it."""
     if not _decided:
         engine()
-
-
-def _decide() -> fast.Gate | None:
-    engine()
-    return _gate
 
 
 def _beyond(hits: list[int], text: str, raw: bytes, found: list[Finding]) -> None:
