@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import threading
 import time
 from pathlib import Path
 from typing import Final
 
 from sealtrail.spool.layout import BLOCKS_FILE, BLOCKS_MAX_BYTES, BLOCKS_STALE_SECONDS, Block, BlockList
+from sealtrail.spool.locks import Lock
 
 LOOK_SECONDS: Final = 0.25  # between two looks at the block list: a block is felt within this time
 _V6_HOST_BITS: Final = 64
@@ -24,7 +24,7 @@ class Blocks:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / BLOCKS_FILE
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._look_at = 0.0
         self._identity = (0, 0, 0)
         self._written = 0.0

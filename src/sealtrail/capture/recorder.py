@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import socket
-import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -27,6 +26,7 @@ from sealtrail.event.limits import MAX_INTEGER, MAX_LINE_BYTES
 from sealtrail.event.model import Event, constants
 from sealtrail.settings import CaptureSettings
 from sealtrail.spool.disk import Spool
+from sealtrail.spool.locks import Lock
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -195,7 +195,7 @@ def _extra(event: Event, extra: Mapping[str, Any]) -> bytes:
 
 # --- one spool per folder, one recorder per service
 
-_lock = threading.Lock()
+_lock = Lock()
 _spools: weakref.WeakValueDictionary[str, Spool] = weakref.WeakValueDictionary()
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
 _default: Recorder | None = None
@@ -253,7 +253,7 @@ def default() -> Recorder:
 
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603 - another thread of the parent may have held it
-    _lock = threading.Lock()
+    _lock = Lock()
     for recorder in list(_recorders):
         recorder._describe()  # noqa: SLF001 - the hook belongs to the class, and cannot be a method
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable
 from time import monotonic
 from typing import Any, Final
 from weakref import WeakKeyDictionary
+
+from sealtrail.spool.locks import Lock
 
 _MAX_KEYS: Final = 4096
 
@@ -21,7 +22,7 @@ class Sparing:
     def __init__(self, interval: float = 60.0, times: int = 1) -> None:
         self.interval = interval
         self.times = times
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._told: dict[Hashable, tuple[float, int]] = {}
 
     def due(self, key: Hashable) -> int | None:

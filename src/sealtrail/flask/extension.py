@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,12 +15,13 @@ from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.session_cookie import session_hash
 from sealtrail.capture.wsgi import Route, WsgiCapture
 from sealtrail.flask import security, signin
+from sealtrail.spool.locks import Lock
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _EXTENSION: Final = "sealtrail"
-_lock: Final = threading.Lock()
+_lock: Final = Lock()
 
 
 class Sealtrail:

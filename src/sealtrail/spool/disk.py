@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import threading
 import time
 import weakref
 from pathlib import Path
@@ -28,6 +27,7 @@ from sealtrail.spool.layout import (
     segment_name,
     segments,
 )
+from sealtrail.spool.locks import Lock
 
 _log: Final = logging.getLogger("sealtrail")
 
@@ -69,7 +69,7 @@ class Spool:
         self.dropped = 0
         # Re-entrant: a signal handler or finaliser that records an event while this thread is writing one
         # must neither wait for itself nor write in the middle.
-        self._lock = threading.RLock()
+        self._lock = Lock()
         self._busy = False
         self._late: list[tuple[bytes, bytes, bool]] = []
         self._identity = b',"sealtrail.emitter":"%b","sealtrail.seq":' % self.emitter.encode()
@@ -79,7 +79,7 @@ class Spool:
         self._size = 0
         self._inode = (0, 0)
         self._torn = False
-        self._sync_lock = threading.Lock()
+        self._sync_lock = Lock()
         self._named = (0, 0)  # inode of the segment whose name is durable
         self._refused = (0, 0)  # inode of the segment that the disk refused to sync
         self._granted = 0  # bytes that may be written until the next look
