@@ -65,6 +65,7 @@ WAYS = {
     "rules check": Way(ANYBODY, "rules check"),
     "rules list": Way(ANYBODY, "rules list"),
     "rules test": Way(ANYBODY, "rules test"),
+    "scrub": Way(ANYBODY, "scrub --text x"),
     "key list": Way(FOLDER, "key list --data {data}"),
     "key new": Way(FOLDER, "key new --role admin --data {data}"),
     "key revoke": Way(FOLDER, "key revoke {spare} --data {data}"),

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "review": "compliance:review",
     "retain": "compliance:retain",
     "rules": "rules:rules",
+    "scrub": "scrubbing:scrub",
     "key": "keys:key",
     "person": "people:person",
     "alerts": "alerts:alerts",
