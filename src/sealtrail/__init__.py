@@ -4,6 +4,7 @@ This is the public API of the application's side. It imports nothing but msgspec
 """
 
 from sealtrail.capture.acts import audit, logged_out, login_failed, login_succeeded
+from sealtrail.capture.api import api_version, requires, responded
 from sealtrail.capture.auditing import audited, auditing
 from sealtrail.capture.carry import carried
 from sealtrail.capture.context import actor, request_id, touched
@@ -33,6 +34,7 @@ from sealtrail.capture.ticket import ticket
 
 __all__ = [
     "actor",
+    "api_version",
     "audit",
     "audited",
     "auditing",
@@ -50,6 +52,8 @@ __all__ = [
     "password_change_failed",
     "password_changed",
     "request_id",
+    "requires",
+    "responded",
     "session_created",
     "session_expired",
     "session_renewed",

@@ -10,6 +10,7 @@ from sealtrail.capture import context, ordinary
 from sealtrail.capture.exchange import Exchange, record
 from sealtrail.capture.head import of_environ
 from sealtrail.event import decode
+from sealtrail.event.model import Api
 
 PLAIN = {
     "REQUEST_METHOD": "GET",
@@ -97,9 +98,17 @@ def test_what_must_be_cleaned_or_decoded_is_not(made, environ):
     st.sampled_from(["", "/orders/<int:number>", 'odd"route', "/caf\u00e9"]),
     st.sampled_from([context.NOBODY, context.Actor("u1", 'n"ame', ("a", "b\u2028"), "acme", "u2")]),
     st.sampled_from([context.NO_OBJECT, ("invoice", '1"7', "u2"), ("", "17", "")]),
+    st.sampled_from(
+        [
+            None,
+            Api(),
+            Api(["a.b"], (), 3, "v2", True, ("admin",), ("x:read",)),
+            Api(response_fields=['q"', "\u2028"]),
+        ]
+    ),
 )
 def test_both_ways_to_a_line_give_the_same_bytes(
-    made, spool, headers, target, status, mime, route, actor, touched
+    made, spool, headers, target, status, mime, route, actor, touched, api
 ):
     path, query = target
     raw = {"PATH_INFO": path, "QUERY_STRING": query, "RAW_URI": f"{path}?{query}" if query else path}
@@ -111,6 +120,7 @@ def test_both_ways_to_a_line_give_the_same_bytes(
         route=route,
         actor=actor,
         object=touched,
+        api=api,
         session_hash="ab",
     )
     short = ordinary.line(call)

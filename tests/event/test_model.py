@@ -4,7 +4,7 @@ import pytest
 from sealtrail.event import FIELDS, canonical, check, decode, is_canonical
 from sealtrail.event.codec import encode
 from sealtrail.event.fields import ORDER
-from sealtrail.event.model import Audit, Authentication, Outbound, Request, constants
+from sealtrail.event.model import Api, Audit, Authentication, Outbound, Request, constants
 
 KINDS = [Request, Outbound, Authentication, Audit]
 
@@ -14,6 +14,13 @@ def test_fields_have_names_of_the_table_in_its_order(kind):
     names = kind.__struct_encode_fields__
     assert set(names) <= set(FIELDS)
     assert [ORDER[name] for name in names] == sorted(ORDER[name] for name in names)
+
+
+def test_what_is_known_of_a_call_of_an_api_stands_together_in_its_request():
+    names, whole = Api.__struct_encode_fields__, Request.__struct_encode_fields__
+    first = whole.index(names[0])
+    assert whole[first : first + len(names)] == names
+    assert whole[first - 1] == "sealtrail.object.owner"
 
 
 def test_constants_follow_every_field_of_an_event_in_order():

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from sealtrail.capture.marks import Marks
+from sealtrail.event.model import Api
 
 if TYPE_CHECKING:
     from sealtrail.capture.recorder import Recorder
@@ -48,6 +49,7 @@ class Call(Marks):
     asks = False  # whether `recognised` has an answer
     session_hash = ""
     object: tuple[str, str, str] = NO_OBJECT
+    api: Api | None = None
     error_type = ""
     route = ""
     ticket: Any = ""

@@ -23,13 +23,15 @@ from sealtrail.capture.ordinary import (
     media_type,
     without_port,
 )
-from sealtrail.event.model import Request
+from sealtrail.event.model import Api, Request
 
 if TYPE_CHECKING:
     from sealtrail.capture.recorder import Recorder
 
 # Characters. Escaped, each may take six bytes; the recorder shrinks an event whose sum is too much.
 _MAX_URL: Final = 4096
+
+_API: Final = Api.__struct_fields__
 
 # What an application raises. Anything else, such as a cancellation, came from its server.
 FAULTS: Final = (Exception, SystemExit, KeyboardInterrupt)
@@ -270,6 +272,9 @@ def record(call: Exchange, error: BaseException | None, block: str | None = None
         "",  # message of the error
         *call.object,
     )
+    if call.api is not None:
+        for name in _API:
+            setattr(event, name, getattr(call.api, name))
     if method not in METHODS:
         event.method = "_OTHER"
         event.method_original = marks.keyword("http.request.method_original", method)

@@ -41,20 +41,20 @@ class Marks:
         self.redacted += found
         return self._cut(field, made, limit)
 
-    def keywords(self, field: str, values: Any) -> tuple[str, ...]:
+    def keywords(self, field: str, values: Any, most: int = MAX_LIST) -> tuple[str, ...]:
         """Names for a field that holds several; one text counts as a list of one."""
         if values is None:
             return ()
         if isinstance(values, str | bytes):
             values = (values,)
         try:
-            items = [item for item, _ in zip(values, range(MAX_LIST + 1), strict=False)]
+            items = [item for item, _ in zip(values, range(most + 1), strict=False)]
         except Exception:  # an iterable's own code may raise anything
             self.note("value.unprintable")
             return ()
-        if len(items) > MAX_LIST:
+        if len(items) > most:
             self.truncated += (field,)
-        return tuple(self.keyword(field, item) for item in items[:MAX_LIST])
+        return tuple(self.keyword(field, item) for item in items[:most])
 
     def text(self, field: str, value: Any, limit: int = MAX_TEXT) -> str:
         """Free text for a field, without any secret."""

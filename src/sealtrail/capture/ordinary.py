@@ -19,7 +19,7 @@ from sealtrail import scrub
 from sealtrail.capture.context import NO_OBJECT, NOBODY, Actor
 from sealtrail.capture.ids import written
 from sealtrail.event.codec import encode
-from sealtrail.event.model import Request
+from sealtrail.event.model import Api, Request
 
 if TYPE_CHECKING:
     from sealtrail.capture.exchange import Exchange
@@ -140,6 +140,12 @@ def _object(key: tuple[str, str, str]) -> str:
     return _part(object_type=kind, object_id=identity, object_owner=owner)
 
 
+def part_of(api: Api) -> str:
+    """What is known of a call of an API. It may differ each time, and is not remembered."""
+    part = encode(api)[1:-1].decode()
+    return f",{part}" if part else ""
+
+
 def _is_plain(path: str) -> bool:
     """The same of a path with longer segments, such as ids."""
     return _UNESCAPED.fullmatch(path) is not None and scrub.is_clean(path)
@@ -219,4 +225,5 @@ def line(call: Exchange) -> bytes | None:
         f',"url.original":"{target}","url.path":"{path}"{asked}{route}{site[1]}{size}{referrer}'
         f"{answer[1]}{0 if head.method == 'HEAD' else call.sent}"
         f"{'' if call.object is NO_OBJECT else _objects[call.object]}"
+        f"{'' if call.api is None else part_of(call.api)}"
     ).encode()

@@ -82,6 +82,13 @@ _RENAMED: Final = {
     "object_type": "sealtrail.object.type",
     "object_id": "sealtrail.object.id",
     "object_owner": "sealtrail.object.owner",
+    "request_fields": "sealtrail.request.fields",
+    "response_fields": "sealtrail.response.fields",
+    "response_count": "sealtrail.response.count",
+    "api_version": "sealtrail.api.version",
+    "in_spec": "sealtrail.api.in_spec",
+    "required_roles": "sealtrail.required_roles",
+    "required_scopes": "sealtrail.required_scopes",
     "target_type": "sealtrail.target.type",
     "target_id": "sealtrail.target.id",
     "target_name": "sealtrail.target.name",
@@ -114,6 +121,18 @@ class _Event(msgspec.Struct, omit_defaults=True, gc=False, rename=_RENAMED):
     type: Texts
     action: str
     outcome: str
+
+
+class Api(msgspec.Struct, omit_defaults=True, gc=False, rename=_RENAMED):
+    """What a request says as a call of an API: fields of a `Request`, which stand together there."""
+
+    request_fields: Texts = ()
+    response_fields: Texts = ()
+    response_count: int | None = None
+    api_version: str = ""
+    in_spec: bool | None = None
+    required_roles: Texts = ()
+    required_scopes: Texts = ()
 
 
 class Request(_Event, gc=False, rename=_RENAMED):
@@ -157,6 +176,13 @@ class Request(_Event, gc=False, rename=_RENAMED):
     object_type: str = ""
     object_id: str = ""
     object_owner: str = ""
+    request_fields: Texts = ()
+    response_fields: Texts = ()
+    response_count: int | None = None
+    api_version: str = ""
+    in_spec: bool | None = None
+    required_roles: Texts = ()
+    required_scopes: Texts = ()
     policy_decision: str = ""
     policy_rule: str = ""
     own: bool = False
