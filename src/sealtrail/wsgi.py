@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sealtrail.capture.choices import SignIns, chosen
+from sealtrail.capture.hooks import join_flask
+from sealtrail.capture.mounted import werkzeug_route
 from sealtrail.capture.recorder import configured
 from sealtrail.capture.wsgi import WsgiCapture
 
@@ -33,4 +35,5 @@ class SealtrailMiddleware(WsgiCapture):
             service, version=version, environment=environment, spool=spool, trusted_proxies=trusted_proxies
         )
         recorder.sign_ins = kept
-        super().__init__(app, recorder)
+        super().__init__(app, recorder, werkzeug_route)
+        join_flask()

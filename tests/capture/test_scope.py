@@ -89,13 +89,24 @@ def test_the_template_is_the_whole_one_however_the_route_was_put_together(
 ):
     answer = ask(make(), path=root + path, raw_path=(root + path).encode(), root_path=root)
     assert answer.status == (404 if template is None else 200)
-    assert events()[0].get("http.route") == template
+    assert events()[0].get("http.route") == (None if template is None else root + template)
+
+
+def test_a_prefix_that_a_proxy_took_off_is_not_in_the_route(ask, events):
+    app = starlette()
+
+    async def named(scope, receive, send):
+        scope["root_path"] = "/public"
+        await app(scope, receive, send)
+
+    ask(named, path="/items/7", raw_path=b"/items/7")
+    assert events()[0]["http.route"] == "/items/{number}"
 
 
 def test_a_mount_whose_value_is_not_among_the_parameters_is_scrubbed():
     scope = {"route": Thing(path="/x"), "root_path": "/t/alice@example.com", "path_params": {}}
     marks = Marks()
-    assert template_of(scope, "", marks) == "/t/[redacted:email]/x"
+    assert template_of(scope, "/t/alice@example.com/x", marks) == "/t/[redacted:email]/x"
     assert marks.redacted
 
 

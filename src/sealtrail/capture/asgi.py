@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from sealtrail.capture.asgi_exchange import HttpExchange, Receive, Scope, Send
+from sealtrail.capture import context
+from sealtrail.capture.asgi_exchange import AsgiExchange, HttpExchange, Receive, Scope, Send
 from sealtrail.capture.recorder import Recorder
 from sealtrail.capture.websocket import WebsocketExchange
 
@@ -20,6 +21,13 @@ _EXCHANGES: Final[dict[str, type[HttpExchange | WebsocketExchange]]] = {
 }
 
 
+def _hand_on(scope: Scope) -> None:
+    """A door further out records this request; a middleware in between may have copied the scope."""
+    call = context.current.get()
+    if isinstance(call, AsgiExchange):
+        call.scope = scope
+
+
 class AsgiCapture:
     """The middleware. Nothing in it raises, and the application's own exceptions pass."""
 
@@ -30,6 +38,8 @@ class AsgiCapture:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = _EXCHANGES.get(scope["type"])
         if kind is None or SCOPE_KEY in scope:
+            if kind is not None:
+                _hand_on(scope)
             await self.app(scope, receive, send)
             return
         try:

@@ -37,14 +37,13 @@ class AsgiExchange(Exchange):
 
     def __init__(self, recorder: Recorder, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(recorder, of_scope(scope))
-        self._scope = scope
-        self._root = scope.get("root_path") or ""
+        self.scope = scope
         self._receive = receive
         self._send = send
 
     def complete(self) -> None:
-        scope = self._scope
-        self.route = template_of(scope, self._root, self.marks)
+        scope = self.scope
+        self.route = template_of(scope, self.head.path, self.marks)
         if "session" in scope and "session" in self.recorder.sign_ins:
             cookies = header(scope, b"cookie")
             if cookies:
@@ -53,7 +52,7 @@ class AsgiExchange(Exchange):
                 )
 
     def recognised(self) -> Actor:
-        return user_of(self._scope, self.marks)
+        return user_of(self.scope, self.marks)
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -135,7 +134,7 @@ class HttpExchange(AsgiExchange):
                 self.length = int(pair[1][:16])
             kept.append(pair)
         if 401 <= self.status <= 403 and "refused" in self.recorder.sign_ins:
-            denied.tell(self, self.status, denied.challenge_of(kept), self._scope)
+            denied.tell(self, self.status, denied.challenge_of(kept), self.scope)
         kept.append(self.id_header())
         return {**message, "headers": kept}
 

@@ -51,7 +51,7 @@ class Exchange(Call):
     received: int | None = None
     ended = 0
     gone = False
-    _before: weakref.ref[Call] | None = None
+    outer: weakref.ref[Call] | None = None
     _done = True  # until it is entered
 
     def __init__(self, recorder: Recorder, head: Head) -> None:
@@ -94,7 +94,7 @@ class Exchange(Call):
         if before is not None:
             # An outer request of this thread is held by its server. One that nobody closed must not be held
             # by the next, or they would form a chain.
-            self._before = weakref.ref(before)
+            self.outer = weakref.ref(before)
         context.current.set(self)
         self._done = False
 
@@ -109,7 +109,12 @@ class Exchange(Call):
             self.conclude(error)
         # A body may be closed by another thread or task, or after the next request has begun here.
         if context.current.get() is self:
-            context.current.set(None if self._before is None else self._before())
+            context.current.set(None if self.outer is None else self.outer())
+
+    def leave(self) -> None:
+        """Be the current request no more, and write nothing."""
+        self._done = True
+        self.finish()
 
     def conclude(self, error: BaseException | None = None) -> None:
         """Write the record, once."""
@@ -206,7 +211,7 @@ def _after_fork() -> None:
     call = context.current.get()
     while isinstance(call, Exchange):
         call._done = True  # noqa: SLF001 - the hook belongs to the class, and cannot be a method
-        call = None if call._before is None else call._before()  # noqa: SLF001 - as above
+        call = None if call.outer is None else call.outer()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -1,4 +1,4 @@
-"""What two ASGI frameworks tell nobody but their own hooks: Quart its route, and both what was raised.
+"""What frameworks tell nobody but their own hooks: Quart its route, and each what was raised.
 
 Neither is imported: one that the application uses is loaded already.
 """
@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from sealtrail.capture import context
 from sealtrail.capture.exchange import class_name
+from sealtrail.capture.head import as_octets
+from sealtrail.capture.mounted import below, werkzeug_route
 from sealtrail.capture.recorder import Recorder
 
 
@@ -36,11 +38,11 @@ def _join_quart(quart: Any, app: Any) -> None:
 
 
 async def _quart_request(*_: Any, **__: Any) -> None:
-    _note_route(sys.modules["quart"].request.url_rule)
+    _note_route(sys.modules["quart"].request)
 
 
 async def _quart_websocket(*_: Any, **__: Any) -> None:
-    _note_route(sys.modules["quart"].websocket.url_rule)
+    _note_route(sys.modules["quart"].websocket)
 
 
 async def _quart_exception(*_: Any, exception: BaseException, **__: Any) -> None:
@@ -51,16 +53,32 @@ def _join_litestar(_: Any, app: Any) -> None:
     app.after_exception.append(_litestar_exception)
 
 
+def join_flask() -> None:
+    """Have whatever Flask application is wrapped tell what it raised, and answered with a 500 itself."""
+    flask = sys.modules.get("flask")
+    if flask is not None:
+        flask.got_request_exception.connect(_flask_exception)  # again and again is once
+
+
+def _flask_exception(_: Any, exception: BaseException, **__: Any) -> None:
+    _note_error(exception)
+    call = context.current.get()
+    # Where it goes on to the server there is no response to learn the route from.
+    if call is not None and not call.route:
+        call.route = werkzeug_route(sys.modules["flask"].request.environ)
+
+
 async def _litestar_exception(exception: BaseException, _: Any) -> None:
     # Litestar's own exceptions are how an application refuses, and say with which status.
     if getattr(exception, "status_code", 500) >= 500:
         _note_error(exception)
 
 
-def _note_route(rule: Any) -> None:
+def _note_route(asked: Any) -> None:
     call = context.current.get()
-    if call is not None and rule is not None:
-        call.route = rule.rule
+    if call is not None and asked.url_rule is not None:
+        mount = below(as_octets(asked.root_path), asked.url_rule.rule) if asked.root_path else None
+        call.route = mount or asked.url_rule.rule
 
 
 def _note_error(error: BaseException) -> None:

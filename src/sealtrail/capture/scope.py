@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sealtrail.capture.context import NOBODY, Actor, described
+from sealtrail.capture.head import as_octets
 from sealtrail.capture.marks import Marks
 
 _MAX_ROUTE: Final = 1024  # characters of a path that is compared with its parameters
 
 
-def template_of(scope: Mapping[str, Any], root: str, marks: Marks) -> str:
-    """The template of the route that matched, empty where none did; `root` is the root_path at the start."""
+def template_of(scope: Mapping[str, Any], path: str, marks: Marks) -> str:
+    """The template of the route that matched, empty where none did; `path` is a head's, of the request."""
     found = scope.get("path_template")  # Litestar
     if found:
-        return str(found)
+        return mount_of(scope, path, marks) + str(found)
     route = scope.get("route")  # Starlette, FastAPI
     if route is None:
         return ""
@@ -25,19 +26,24 @@ def template_of(scope: Mapping[str, Any], root: str, marks: Marks) -> str:
         included = fastapi.get("effective_route_context")
         if included is not None and included.original_route is route:
             route = included
-    path = getattr(route, "path_format", None) or getattr(route, "path", "")
-    here = scope.get("root_path") or ""
-    if here == root or not here.startswith(root):
-        return str(path)
-    mounted = _generic(here[len(root) :], scope.get("path_params") or {}, marks)
+    template = getattr(route, "path_format", None) or getattr(route, "path", "")
+    if not scope.get("root_path"):
+        return str(template)
+    mounted = mount_of(scope, path, marks)
     # A mount's own template is where its applications begin.
-    return f"{mounted}/{{path}}" if hasattr(route, "routes") else f"{mounted}{path}"
+    return f"{mounted}/{{path}}" if mounted and hasattr(route, "routes") else f"{mounted}{template}"
 
 
-def _generic(path: str, parameters: Mapping[str, Any], marks: Marks) -> str:
-    """The path of a mount as a template: it is known only as it came, with the values in it."""
-    names = {str(value): f"{{{name}}}" for name, value in parameters.items()}
-    parts = [names.get(part, part) for part in path[:_MAX_ROUTE].split("/")]
+def mount_of(scope: Mapping[str, Any], path: str, marks: Marks) -> str:
+    """The path that an application is mounted at, as a template: it is known only as it came.
+
+    Empty where the path that came does not begin with it: then a proxy has taken it off.
+    """
+    here = (scope.get("root_path") or "").rstrip("/")
+    if not here or not path.startswith(as_octets(here)):
+        return ""
+    names = {str(value): f"{{{name}}}" for name, value in (scope.get("path_params") or {}).items()}
+    parts = [names.get(part, part) for part in here[:_MAX_ROUTE].split("/")]
     return marks.text("http.route", "/".join(parts))
 
 

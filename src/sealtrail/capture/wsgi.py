@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sealtrail.capture import denied, otel
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import of_environ
+from sealtrail.capture.mounted import closes, encloses, telling
 from sealtrail.capture.opening import SHORT_BYTES, opens
 from sealtrail.capture.recorder import Recorder
 
@@ -33,6 +34,8 @@ def no_route(_: dict[str, Any]) -> str:
 class WsgiCapture:
     """Middleware around a WSGI application."""
 
+    _exchange: type[WsgiExchange] | None = None
+
     def __init__(self, app: WSGIApplication, recorder: Recorder, route: Route = no_route) -> None:
         self.app = app
         self.recorder = recorder
@@ -40,9 +43,10 @@ class WsgiCapture:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if ENVIRON_KEY in environ:
-            return self.app(environ, start_response)
+            return self._within(environ, start_response)
         try:
-            exchange = WsgiExchange(self.recorder, of_environ(environ))
+            kind = self._exchange or self._chosen(start_response)
+            exchange = kind(self.recorder, of_environ(environ))
             exchange.environ = environ
             exchange.start_response = start_response
             exchange.template = self.route
@@ -54,6 +58,8 @@ class WsgiCapture:
         if block is not None:
             return exchange.refuse(block.id)
         exchange.enter()
+        if exchange.outer is not None and exchange.is_within():
+            return self._within(environ, start_response)
         try:
             body = exchange.body = self.app(environ, exchange.start)
         except BaseException as error:
@@ -61,6 +67,17 @@ class WsgiCapture:
             raise
         # Servers take the length of a body of one part for its Content-Length.
         return _Sized(exchange) if hasattr(body, "__len__") else exchange
+
+    def _chosen(self, start_response: StartResponse) -> type[WsgiExchange]:
+        """By the first request: a process has one server."""
+        self._exchange = WsgiExchange if closes(start_response) else Unclosed
+        return self._exchange
+
+    def _within(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """A door further out records this request."""
+        if self.route is not no_route:
+            start_response = telling(start_response, environ, self.route)
+        return self.app(environ, start_response)
 
 
 class WsgiExchange(Exchange):
@@ -71,6 +88,14 @@ class WsgiExchange(Exchange):
     template: Route
     body: Iterable[bytes] = ()
     _write: Callable[[bytes], object] | None = None
+
+    def is_within(self) -> bool:
+        """Whether the request around it is the same one, and records it: then this one leaves again."""
+        outer = None if self.outer is None else self.outer()
+        if outer is None or not encloses(outer, self.environ):
+            return False
+        self.leave()
+        return True
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
@@ -149,6 +174,17 @@ class WsgiExchange(Exchange):
         body = self.refusal(block)
         self.start_response("403 Forbidden", self.refusal_headers())
         return [body] if body else []
+
+
+class Unclosed(WsgiExchange):
+    """One whose server never closes the body, nor draws it further than its length: the last part ends it."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in super().__iter__():
+            if self.sent >= self.length >= 0:
+                self.finish()
+            yield part
+        self.finish()
 
 
 class _Sized:

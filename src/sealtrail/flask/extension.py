@@ -11,6 +11,7 @@ from flask import Flask, got_request_exception, has_request_context, request
 from sealtrail.capture import context
 from sealtrail.capture.choices import SignIns, chosen
 from sealtrail.capture.exchange import class_name
+from sealtrail.capture.mounted import werkzeug_route
 from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.session_cookie import session_hash
 from sealtrail.capture.wsgi import Route, WsgiCapture
@@ -61,7 +62,7 @@ class Sealtrail:
         recorder = self._recorder(service or self._service)
         recorder.sign_ins = self._sign_ins
         app.extensions[_EXTENSION] = recorder
-        capture = WsgiCapture(app.wsgi_app, recorder, _route)
+        capture = WsgiCapture(app.wsgi_app, recorder, werkzeug_route)
         app.wsgi_app = capture  # type: ignore[method-assign]
         if self._sign_ins:
             capture.app = _first(app, capture, self._sign_ins)
@@ -87,7 +88,7 @@ def _note_error(_: Flask, exception: BaseException, **__: Any) -> None:
         call.error_type = class_name(exception)
         # Where it goes on to the server there is no response to learn the route from.
         if has_request_context() and request.url_rule is not None:
-            call.route = request.url_rule.rule
+            call.route = werkzeug_route(request.environ)
 
 
 def _first(app: Flask, capture: WsgiCapture, sign_ins: frozenset[str]) -> WSGIApplication:
@@ -135,12 +136,6 @@ def _observing(*, looks: bool, follows: bool, cookie: str) -> Route:
                     call.session_hash = session_hash(call.recorder.pseudonyms, cookies, cookie)
             except Exception:  # a user object is the application's code
                 call.recorder.failed()
-        return _route(environ)
+        return werkzeug_route(environ)
 
     return observe
-
-
-def _route(environ: dict[str, Any]) -> str:
-    """The template of the rule that matched. Werkzeug keeps its request in the environ."""
-    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-    return rule.rule if rule is not None else ""
