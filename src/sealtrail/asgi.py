@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sealtrail.capture.asgi import Application, AsgiCapture
 from sealtrail.capture.choices import SignIns, chosen
 from sealtrail.capture.hooks import join
+from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import configured
 
 
@@ -32,11 +33,17 @@ class SealtrailMiddleware(AsgiCapture):
         spool: str | os.PathLike[str] | None = None,
         trusted_proxies: Sequence[str] | None = None,
         sign_ins: SignIns = True,
+        scrub: Scrub | None = None,
         session_cookie: str = "session",
     ) -> None:
         kept = chosen(sign_ins)
         recorder = configured(
-            service, version=version, environment=environment, spool=spool, trusted_proxies=trusted_proxies
+            service,
+            version=version,
+            environment=environment,
+            spool=spool,
+            trusted_proxies=trusted_proxies,
+            scrub=scrub,
         )
         recorder.sign_ins = kept
         recorder.session_cookie = session_cookie

@@ -142,6 +142,9 @@ class CaptureSettings(msgspec.Struct, frozen=True):
     service: str
     trusted_proxies: tuple[str, ...]
     pseudonym_key: str
+    pseudonym_old_keys: tuple[str, ...] = ()
+    scrub: str = ""
+    scrub_engine: str = "auto"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> CaptureSettings:
@@ -154,4 +157,7 @@ class CaptureSettings(msgspec.Struct, frozen=True):
             service=env.get("SEALTRAIL_SERVICE", ""),
             trusted_proxies=proxies,
             pseudonym_key=env.get("SEALTRAIL_PSEUDONYM_KEY", ""),
+            pseudonym_old_keys=tuple(env.get("SEALTRAIL_PSEUDONYM_OLD_KEYS", "").split()),
+            scrub=env.get("SEALTRAIL_SCRUB", ""),
+            scrub_engine=env.get("SEALTRAIL_SCRUB_ENGINE", "") or "auto",
         )

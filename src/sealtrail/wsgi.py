@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sealtrail.capture.choices import SignIns, chosen
 from sealtrail.capture.hooks import join_flask
 from sealtrail.capture.mounted import werkzeug_route
+from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import configured
 from sealtrail.capture.wsgi import WsgiCapture
 
@@ -29,10 +30,16 @@ class SealtrailMiddleware(WsgiCapture):
         spool: str | os.PathLike[str] | None = None,
         trusted_proxies: Sequence[str] | None = None,
         sign_ins: SignIns = True,
+        scrub: Scrub | None = None,
     ) -> None:
         kept = chosen(sign_ins)
         recorder = configured(
-            service, version=version, environment=environment, spool=spool, trusted_proxies=trusted_proxies
+            service,
+            version=version,
+            environment=environment,
+            spool=spool,
+            trusted_proxies=trusted_proxies,
+            scrub=scrub,
         )
         recorder.sign_ins = kept
         super().__init__(app, recorder, werkzeug_route)

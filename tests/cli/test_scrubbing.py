@@ -76,3 +76,51 @@ def test_too_long_a_text_is_said_to_be_cut(run: Run) -> None:
     done = run("scrub", "--text", "word " * 4000)
     assert "left out: too long" in done.stdout
     assert "--lines" in done.stderr
+
+
+def test_a_policy_is_tried_and_leaves_nothing_behind(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "scrub.toml").write_text('[rules]\nemail = "keep"\n[names]\npage_ref = "drop"\n')
+    text = "a@b.de page_ref=17 pin=4821"
+    done = run("scrub", "--text", text, "--policy", tmp_path / "scrub.toml")
+    assert done.stdout == "a@b.de page_ref= pin=[redacted:pin]\n"
+    assert run("scrub", "--text", text).stdout == "[redacted:email] page_ref=17 pin=[redacted:pin]\n"
+    refused = run("scrub", "--text", text, "--policy", tmp_path / "other.toml")
+    assert refused.exit_code == 2
+    assert "[usage.setting]" in refused.stderr
+
+
+def test_a_hashed_value_is_found_again_across_a_rotation(run: Run, tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    missing = run("scrub", "--hash", "a@b.de", "--spool", spool)
+    assert missing.exit_code == 2
+    assert "[not-found.file]" in missing.stderr
+    assert not spool.exists()
+    run("scrub", "--rotate", "--spool", spool)
+    kept = run("scrub", "--text", "a@b.de", "--policy", "hmac", "--spool", spool).stdout.strip()
+    assert "known: " in run("scrub", "--rotate", "--spool", spool).stdout
+    new, old = json.loads(run("scrub", "--hash", "a@b.de", "--spool", spool, "-o", "json").stdout)
+    assert kept == f"[redacted:email:{old['key']}:{old['scrubbed']}]"
+    assert new["scrubbed"] != old["scrubbed"]
+    table = run("scrub", "--hash", "a@b.de", "--spool", spool)
+    assert old["scrubbed"] in table.stdout
+    assert "a@b.de" not in table.output
+    hidden = CliRunner().invoke(main, ["scrub", "--hash", "-", "--spool", str(spool)], input="a@b.de\n")
+    assert hidden.stdout == table.stdout
+
+
+def test_a_trial_makes_no_key(run: Run, tmp_path: Path) -> None:
+    done = run("scrub", "--text", "a@b.de", "--policy", "hmac", "--spool", tmp_path / "spool")
+    assert "[redacted:email:" in done.stdout
+    assert "comparable with nothing else" in done.stderr
+    assert not (tmp_path / "spool").exists()
+
+
+def test_a_key_of_the_environment_is_rotated_there(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEALTRAIL_PSEUDONYM_KEY", "new")
+    monkeypatch.setenv("SEALTRAIL_PSEUDONYM_OLD_KEYS", "older oldest")
+    assert len(json.loads(run("scrub", "--hash", "x", "--spool", tmp_path, "-o", "json").stdout)) == 3
+    done = run("scrub", "--rotate", "--spool", tmp_path)
+    assert done.exit_code == 2
+    assert "SEALTRAIL_PSEUDONYM_OLD_KEYS" in done.stderr

@@ -1,5 +1,10 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from sealtrail import scrub
 from sealtrail.scrub import Policy
+from sealtrail.scrub.policy import hashed, key_id, use
 
 
 def test_replacing_says_the_rule_and_nothing_of_the_text():
@@ -27,3 +32,105 @@ def test_hashes_are_equal_for_equal_values_under_one_key_only():
 
 def test_without_a_key_nothing_is_hashed():
     assert Policy("hmac").replacement("email", "a@b.de") == "[redacted:email]"
+
+
+@pytest.fixture
+def using():
+    """Make a policy that of the process, for this test."""
+    yield use
+    use(None)
+
+
+def test_without_a_policy_of_its_own_a_call_follows_that_of_the_process(using):
+    using(Policy("drop"))
+    assert scrub.text("call 4111111111111111 now")[0] == "call  now"
+    assert scrub.text("call 4111111111111111 now", policy=Policy())[0] == "call [redacted:card-number] now"
+    using(None)
+    assert scrub.text("call 4111111111111111 now")[0] == "call [redacted:card-number] now"
+
+
+def test_the_field_wins_over_the_name_and_the_name_over_the_rule():
+    policy = Policy(
+        "drop",
+        rules={"email": "keep", "pin": "replace"},
+        names={"card-pin": "mask"},
+        fields={"sealtrail.details.*.mail": "replace", "url.query": "drop"},
+    )
+    assert policy.replacement("email", "a@b.de", "message") is None
+    assert policy.replacement("email", "a@b.de", "sealtrail.details.user.mail") == "[redacted:email]"
+    assert policy.replacement("pin", "4821", "url.query", "pin") == ""
+    assert policy.replacement("pin", "4821", "message", "pin") == "[redacted:pin]"
+    assert policy.replacement("pin", "4821", "message", "cardPin") == "[redacted:pin]"
+    assert policy.replacement("token", "abc", "message") == ""
+
+
+def test_what_a_rule_finds_may_stay_and_everything_around_it_goes():
+    policy = Policy(rules={"email": "keep"})
+    text = "a@b.de 078-05-1123"
+    assert scrub.text(text, policy=policy) == ("a@b.de [redacted:ssn]", ("message:ssn",))
+    assert scrub.query("mail=a%40b.de&pin=4821", policy=policy)[0] == "mail=a%40b.de&pin=[redacted:pin]"
+    assert scrub.details({"mail": ["a@b.de"], "pin": "4821"}, policy=policy)[0] == {
+        "mail": ["a@b.de"],
+        "pin": "[redacted:pin]",
+    }
+    pairs, _ = scrub.headers([("From", "a@b.de"), ("Cookie", "a=b")], policy=policy)
+    assert pairs == [("From", "a@b.de"), ("Cookie", "[redacted:session]")]
+
+
+def test_a_policy_makes_names_secret_and_innocent_however_they_are_spelled(using):
+    using(Policy(names={"patient-ref": "drop", "access-token": "keep"}))
+    assert scrub.details({"patientRef": "x1", "accessToken": "abc", "pin": "4821"})[0] == {
+        "patientRef": "",
+        "accessToken": "abc",
+        "pin": "[redacted:pin]",
+    }
+    assert (
+        scrub.query("filter[patient_ref]=x1&access_token=abc")[0] == "filter[patient_ref]=&access_token=abc"
+    )
+    assert scrub.text("patient-ref: x1, access token=abc")[1] == ("message:name", "message:token")
+    using(None)
+    assert scrub.secret_name("patientRef") == ""
+    assert scrub.secret_name("accessToken") == "token"
+
+
+def test_an_innocent_name_hides_no_shape(using):
+    using(Policy(names={"access-token": "keep"}))
+    assert scrub.details({"access_token": "4111111111111111"})[0] == {
+        "access_token": "[redacted:card-number]"
+    }
+
+
+def test_hashes_say_under_which_key_they_were_made():
+    one, other = Policy("hmac", b"k1"), Policy("hmac", b"k2")
+    found = one.replacement("email", "a@b.de")
+    assert found == f"[redacted:email:{key_id(b'k1')}:{hashed(b'k1', 'a@b.de')}]"
+    assert key_id(b"k1") != key_id(b"k2")
+    assert other.replacement("email", "a@b.de") != found
+    digest = Policy("hmac", digest=lambda value: f"id:{len(value)}")
+    assert digest.replacement("email", "a@b.de") == "[redacted:email:id:6]"
+
+
+@pytest.mark.parametrize(
+    "mark", ["[redacted:pin]", "[redacted:card-number:...1881]", "[redacted:pin:74df:4111111111111111]"]
+)
+def test_what_stands_for_a_secret_is_never_looked_at_again(mark):
+    for text in (mark, f"pin={mark} x", f'{{"pin": "{mark}"}}'):
+        assert scrub.text(text) == (text, ())
+
+
+def test_what_only_begins_like_a_mark_hides_nothing():
+    assert scrub.text("[redacted:x 4111111111111111 pin=4821")[1] == ("message:card-number", "message:pin")
+
+
+def test_no_letters_are_shown_behind_a_mask():
+    assert Policy("mask").replacement("card", "correct horse battery") == "[redacted:card]"
+
+
+@pytest.mark.parametrize("mode", ["replace", "drop", "mask", "hmac"])
+@given(st.text(alphabet="ab=:&%2053\"'\\[]{} pswdtoken@.", max_size=60))
+def test_whatever_the_mode_scrubbing_twice_is_scrubbing_once_and_never_raises(mode, text):
+    policy = Policy(mode, b"k")
+    once, _ = scrub.text(f"{text} pin=4821 4111111111111111", policy=policy)
+    assert "4111111111111111" not in once
+    if mode != "drop":
+        assert scrub.text(once, policy=policy)[0] == once

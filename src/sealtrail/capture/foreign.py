@@ -79,6 +79,11 @@ def clean_label(value: Any, keep: frozenset[str] = frozenset()) -> str:
     return "" if value is None else hostile.text(clean_text(value, keep)[0], scrub.MAX_TEXT, [])
 
 
+def forget() -> None:
+    """Look at every label anew: what is clean has changed."""
+    _label.cache_clear()
+
+
 @lru_cache(1024)
 def _label(value: str, keep: frozenset[str]) -> str:
     made = clean_text(value, keep)[0]

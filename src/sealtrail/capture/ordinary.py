@@ -172,6 +172,12 @@ _referrers: Final = _Parts(_referrer)
 _objects: Final = _Parts(_object)
 
 
+def forget() -> None:
+    """Make every part anew: what is clean has changed."""
+    for parts in (_answers, _actors, _clients, _sites, _queries, _routes, _referrers, _objects):
+        parts.clear()
+
+
 def line(call: Exchange) -> bytes | None:
     """The line of an exchange that ended, without the closing brace; None where it is no ordinary one."""
     head = call.head

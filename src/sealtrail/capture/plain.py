@@ -26,6 +26,11 @@ _HOLDERS: Final = frozenset({dict, list, tuple})
 _known: set[str] = set()
 
 
+def forget() -> None:
+    """Look at every text anew: what is clean has changed."""
+    _known.clear()
+
+
 def is_plain_text(value: Any) -> TypeGuard[str]:
     """True for a text that may be recorded as it is."""
     return type(value) is str and (

@@ -1,28 +1,25 @@
 """Keyed hashes for what must be comparable but not readable: attempted names, tokens, sessions.
 
-The key comes from the environment, or is made once and kept beside the segments, so that hashes stay
-comparable across processes and restarts. Who has the key can test guesses; nobody can read a value.
+The key comes from the environment, or is kept beside the segments, so that hashes stay comparable across
+processes and restarts. Who has the key can test guesses; nobody can read a value.
 """
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
 import re
 import secrets
 import unicodedata
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sealtrail.spool.layout import KEY_MODE, PSEUDONYM_KEY_FILE, make_folder
+from sealtrail.capture.keyring import signing
+from sealtrail.scrub.policy import hashed, key_id
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-_log: Final = logging.getLogger("sealtrail")
-_KEY_BYTES: Final = 32
 _SHOWN: Final = 32
 _BLOCK: Final = 64
 _MAX_TOKENS: Final = 1024
@@ -77,12 +74,22 @@ class Pseudonyms:
         """32 hexadecimal digits; the same value hashes differently for another purpose."""
         pads = self._pads
         if pads is None:
-            pads = self._pads = _pads(self._key or _kept_key(self._folder))
+            pads = self._pads = _pads(self._signing())
         # HMAC-SHA-256, by copies of the two states that depend on the key alone: a third of the price.
         inner, outer = pads[0].copy(), pads[1].copy()
         inner.update(f"{purpose}\0{value[:_MAX_VALUE]}".encode("utf-8", "backslashreplace"))
         outer.update(inner.digest())
         return outer.hexdigest()[:_SHOWN]
+
+    def scrubbed(self, value: str) -> str:
+        """`KEY:HASH` of a secret that scrubbing found: the key's id, and the hash under it."""
+        key = self._signing()
+        return f"{key_id(key)}:{hashed(key, value)}"
+
+    def _signing(self) -> bytes:
+        if not self._key:
+            self._key = signing(self._folder)
+        return self._key
 
     def of_name(self, name: str) -> str:
         """Hash of a user name, the same however it was written: case, blanks and Unicode forms are evened."""
@@ -101,38 +108,16 @@ def _pads(key: bytes) -> tuple[_Hash, _Hash]:
     return sha256(bytes(b ^ 0x36 for b in block)), sha256(bytes(b ^ 0x5C for b in block))
 
 
-def _kept_key(folder: Path) -> bytes:
-    path = folder / PSEUDONYM_KEY_FILE
-    try:
-        return _read(path) or _make(folder, path)
-    except OSError as error:
-        # Hashes of this process are then comparable with nothing else, which is better than no hash.
-        with contextlib.suppress(Exception):  # a handler is the application's code
-            _log.warning("the key for hashes cannot be kept in %s: %s", folder, error.strerror)
-        return secrets.token_bytes(_KEY_BYTES)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return b""
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(4 * _KEY_BYTES).strip()
-
-
-def _make(folder: Path, path: Path) -> bytes:
-    """Make the key, unless another process was first: whoever links its file wins, and all read that."""
-    make_folder(folder)
-    staged = folder / f".{PSEUDONYM_KEY_FILE}.{secrets.token_hex(8)}"
-    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, KEY_MODE)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(_KEY_BYTES).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(staged, path)
-    finally:
-        staged.unlink(missing_ok=True)
-    return _read(path)
+def hashes_of(keys: Iterable[bytes], value: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """For each key its id, and a value's hashes under it: by scrubbing, and in fields that hold hashes."""
+    for key in keys:
+        made = Pseudonyms(key.decode("utf-8", "surrogateescape"), Path())
+        yield (
+            key_id(key),
+            {
+                "scrubbed": made.scrubbed(value).partition(":")[2],
+                "user.hash": made.of_name(value),
+                "sealtrail.auth.token_hash": made.of_token(value),
+                "sealtrail.session.hash": made.of("session", value),
+            },
+        )

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
-from sealtrail import scrub
+from sealtrail.capture import policies
 from sealtrail.capture.address import Addresses
 from sealtrail.capture.blocks import Blocks
+from sealtrail.capture.policies import Scrub
 from sealtrail.capture.pseudonym import Pseudonyms
 from sealtrail.errors import UsageError
 from sealtrail.event import hostile
@@ -24,6 +25,7 @@ from sealtrail.event.codec import encode, escape_hidden
 from sealtrail.event.fields import FIELDS
 from sealtrail.event.limits import MAX_INTEGER, MAX_LINE_BYTES
 from sealtrail.event.model import Event, constants
+from sealtrail.scrub import value as scrubbed
 from sealtrail.settings import CaptureSettings
 from sealtrail.spool.disk import Spool
 from sealtrail.spool.locks import Lock
@@ -180,7 +182,7 @@ def _extra(event: Event, extra: Mapping[str, Any]) -> bytes:
         if name in FIELDS or name.startswith("sealtrail.") or not name:
             notes.append("extra.refused")
             continue
-        made[name], found = scrub.value(name, hostile.plain(value, notes), name)
+        made[name], found = scrubbed(name, hostile.plain(value, notes), name)
         redacted += found
     tail = encode({name: made[name] for name in sorted(made)})[1:-1] if made else b""
     if len(tail) > _MAX_EXTRA_BYTES:
@@ -218,12 +220,12 @@ def configured(
     environment: str = "",
     spool: str | os.PathLike[str] | None = None,
     trusted_proxies: Sequence[str] | None = None,
+    scrub: Scrub | None = None,
 ) -> Recorder:
     """A recorder by the environment and by what is given here, which wins.
 
     The last one made also serves acts outside of requests.
     """
-    scrub.ready()
     settings = CaptureSettings.from_environment()
     changes: dict[str, Any] = {}
     if service:
@@ -235,6 +237,12 @@ def configured(
     recorder = Recorder(
         msgspec.structs.replace(settings, **changes), version=version, environment=environment
     )
+    policies.engine(settings.scrub_engine)
+    policies.adopt(scrub, settings.scrub, recorder.pseudonyms.scrubbed)
+    return _serving_acts(recorder)
+
+
+def _serving_acts(recorder: Recorder) -> Recorder:
     global _default  # noqa: PLW0603 - acts outside of a request have nothing else to go by
     _default = recorder
     return recorder
@@ -247,8 +255,10 @@ def default() -> Recorder:
     try:
         return configured()
     except UsageError:
-        # An act outside of any request has no use for proxies, and must not fail for their sake.
-        return configured(trusted_proxies=())
+        # An act outside of any request must not fail for the sake of proxies, nor of a policy: without one,
+        # every secret is replaced.
+        settings = CaptureSettings.from_environment()
+        return _serving_acts(Recorder(msgspec.structs.replace(settings, trusted_proxies=())))
 
 
 def _after_fork() -> None:

@@ -1,18 +1,20 @@
-"""Trying what scrubbing keeps: nothing is recorded."""
+"""Trying what scrubbing keeps, and the keys of hashes: nothing is recorded."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import IO, Any
 
 import click
 
 from sealtrail.cli import options
-from sealtrail.cli.output import advise, print_json, safe, to_json
-from sealtrail.scrub.shapes import engine
+from sealtrail.cli.output import advise, print_json, print_table, safe, to_json
 from sealtrail.scrub.trial import FORMS, Trial, tried
+from sealtrail.settings import CaptureSettings
 
 
 @click.command()
@@ -30,7 +32,31 @@ from sealtrail.scrub.trial import FORMS, Trial, tried
 @click.option(
     "--field", metavar="NAME", default="", help="Field that notes speak of; else the usual one for --as."
 )
+@click.option(
+    "--policy",
+    metavar="FILE",
+    default="",
+    envvar="SEALTRAIL_SCRUB",
+    show_envvar=True,
+    help="By this policy: a file of TOML, or replace, drop, mask or hmac for everything.",
+)
+@click.option(
+    "--spool",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("sealtrail-spool"),
+    envvar="SEALTRAIL_SPOOL",
+    show_default=True,
+    show_envvar=True,
+    help="Where the keys of hashes are kept, unless SEALTRAIL_PSEUDONYM_KEY is set.",
+)
 @click.option("--check", is_flag=True, help="Exit with 1 where anything would be removed.")
+@click.option(
+    "--hash",
+    "hashed",
+    metavar="VALUE",
+    help="The hashes of this value under each known key, to search for; `-` reads it from standard input.",
+)
+@click.option("--rotate", is_flag=True, help="Put a new key before the others, for processes that start.")
 @options.output("text", "json")
 @click.pass_context
 def scrub(
@@ -40,7 +66,11 @@ def scrub(
     kind: str,
     lines: bool,
     field: str,
+    policy: str,
+    spool: Path,
     check: bool,
+    hashed: str | None,
+    rotate: bool,
     form: str,
 ) -> None:
     """Print what would be kept of a text, a JSON value or a file, and which rules removed what.
@@ -54,18 +84,94 @@ def scrub(
     sealtrail scrub --lines application.log -o json
     curl -s https://api.example.org/me | sealtrail scrub --check
     """
-    used = engine()
+    if rotate or hashed is not None:
+        if files or texts or (rotate and hashed is not None):
+            raise click.UsageError("--hash and --rotate each stand alone: there is no text to try.")
+        _rotate(spool, form) if hashed is None else _hash(hashed, spool, form)
+        return
+    from sealtrail.capture import policies
+    from sealtrail.scrub.shapes import ready
+
+    policies.engine(CaptureSettings.from_environment().scrub_engine)
     # The shell hands over any bytes.
     spoken = [os.fsencode(text).decode("utf-8", "backslashreplace") for text in texts]
     given = [*spoken, *_read(files or (() if texts else (sys.stdin.buffer,)), lines)]
-    trials = [tried(one, kind, field) for one in given]
+    digest = _Digest(spool)
+    with policies.borrowed(policies.read(policy or "replace", "--policy", digest)):
+        trials = [tried(one, kind, field) for one in given]
     if form == "json":
-        print_json({"engine": used, "results": [_described(trial) for trial in trials]})
+        print_json({"engine": ready(), "results": [_described(trial) for trial in trials]})
     else:
         for trial in trials:
             _print(trial)
-        _advise(used, trials)
+        _advise(ready(), trials)
+    if digest.made_up:
+        advise(f"no key in {safe(str(spool))}: these hashes are comparable with nothing else")
     ctx.exit(1 if check and any(trial.notes for trial in trials) else 0)
+
+
+class _Digest:
+    """Hashes under the installation's key. A trial makes none: where there is none its own has to do."""
+
+    def __init__(self, spool: Path) -> None:
+        self._spool = spool
+        self._key = b""
+        self.made_up = False
+
+    def __call__(self, value: str) -> str:
+        from sealtrail.scrub.policy import hashed, key_id
+
+        if not self._key:
+            keys = _known(self._spool)
+            self.made_up = not keys
+            self._key = keys[0] if keys else secrets.token_bytes(32)
+        return f"{key_id(self._key)}:{hashed(self._key, value)}"
+
+
+def _known(spool: Path) -> tuple[bytes, ...]:
+    from sealtrail.capture.keyring import known
+
+    settings = CaptureSettings.from_environment()
+    return known(settings.pseudonym_key, settings.pseudonym_old_keys, spool)
+
+
+def _hash(value: str, spool: Path, form: str) -> None:
+    from sealtrail.capture.pseudonym import hashes_of
+    from sealtrail.errors import NotFoundError
+
+    keys = _known(spool)
+    if not keys:
+        raise NotFoundError(
+            "not-found.file",
+            f"there is no key of hashes in {safe(str(spool))}",
+            hint="Name the application's spool with --spool, or set SEALTRAIL_PSEUDONYM_KEY as it does.",
+        )
+    if value == "-":
+        value = sys.stdin.read().removesuffix("\n")
+    rows = [{"key": key, **found} for key, found in hashes_of(keys, value)]
+    if form == "json":
+        print_json(rows)
+    else:
+        print_table(list(rows[0]), [list(row.values()) for row in rows])
+        advise("The first key is in use. In a query: sealtrail.details:*KEY:HASH* or user.hash:HASH")
+
+
+def _rotate(spool: Path, form: str) -> None:
+    from sealtrail.capture.keyring import rotate
+    from sealtrail.errors import UsageError
+    from sealtrail.scrub.policy import key_id
+
+    if CaptureSettings.from_environment().pseudonym_key:
+        raise UsageError(
+            "usage.setting",
+            "SEALTRAIL_PSEUDONYM_KEY is set, so the key in the spool folder is not used",
+            hint="Move its value to the front of SEALTRAIL_PSEUDONYM_OLD_KEYS, and set it to a new one.",
+        )
+    ids = [key_id(key) for key in rotate(spool)]
+    if form == "json":
+        print_json({"key": ids[0], "known": ids})
+    else:
+        click.echo(f"key {ids[0]} is used by processes that start from now on; known: {', '.join(ids)}")
 
 
 def _read(files: Iterable[IO[bytes]], lines: bool) -> Iterator[str]:
@@ -88,7 +194,7 @@ def _print(trial: Trial) -> None:
         click.echo("\t".join(safe(part) for part in line.split("\t")))
 
 
-def _advise(used: str, trials: list[Trial]) -> None:
+def _advise(engine: str, trials: list[Trial]) -> None:
     for note in dict.fromkeys(note for trial in trials for note in trial.notes):
         field, _, rule = note.rpartition(":")
         advise(f"removed from {safe(field)} by rule {safe(rule)}")
@@ -96,4 +202,4 @@ def _advise(used: str, trials: list[Trial]) -> None:
         advise("nothing to remove")
     if any(trial.cut for trial in trials):
         advise("too long to be kept whole: a log file is read line by line with --lines")
-    advise(f"engine: {used}")
+    advise(f"engine: {engine}")

@@ -25,7 +25,7 @@ from sealtrail.django.signin import LISTENERS, looked_up, name_of, roles_of, ses
 from sealtrail.errors import UsageError
 
 _NAMES: Final = frozenset(
-    {"audit_models", "service", "version", "environment", "sign_ins", "spool", "trusted_proxies"}
+    {"audit_models", "service", "version", "environment", "scrub", "sign_ins", "spool", "trusted_proxies"}
 )
 
 

@@ -12,6 +12,7 @@ from sealtrail.capture import context
 from sealtrail.capture.choices import SignIns, chosen
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.mounted import werkzeug_route
+from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.session_cookie import session_hash
 from sealtrail.capture.wsgi import Route, WsgiCapture
@@ -29,9 +30,11 @@ class Sealtrail:
     """Records every request of the applications it is given. One instance may serve several.
 
     What is left out comes from the environment: SEALTRAIL_SERVICE, SEALTRAIL_SPOOL,
-    SEALTRAIL_TRUSTED_PROXIES, SEALTRAIL_PSEUDONYM_KEY. `trusted_proxies` are CIDRs. `sign_ins` says what of
-    sign-ins is recorded by itself: True, False, or some of signals, user, session, refused. Raises UsageError
-    for what it cannot take; once a request is served, nothing here raises.
+    SEALTRAIL_TRUSTED_PROXIES, SEALTRAIL_PSEUDONYM_KEY, SEALTRAIL_SCRUB. `trusted_proxies` are CIDRs.
+    `sign_ins` says what of sign-ins is recorded by itself: True, False, or some of signals, user, session,
+    refused. `scrub` says how secrets are replaced: a mode such as `hmac`, the path of a TOML file, or what it
+    says as a mapping. Raises UsageError for what it cannot take; once a request is served, nothing here
+    raises.
     """
 
     def __init__(
@@ -44,8 +47,10 @@ class Sealtrail:
         spool: str | os.PathLike[str] | None = None,
         trusted_proxies: Sequence[str] | None = None,
         sign_ins: SignIns = True,
+        scrub: Scrub | None = None,
     ) -> None:
         self._sign_ins = chosen(sign_ins)
+        self._scrub = scrub
         self._service = service
         self._version = version
         self._environment = environment
@@ -78,6 +83,7 @@ class Sealtrail:
                 environment=self._environment,
                 spool=self._spool,
                 trusted_proxies=self._trusted_proxies,
+                scrub=self._scrub,
             )
         return recorder
 

@@ -58,11 +58,12 @@ def merged(record: logging.LogRecord, keep: Collection[str] = ()) -> Merged:
 def _hidden(args: Mapping[Any, Any]) -> dict[str, str]:
     """What stands in the place of arguments with secret names."""
     try:
-        return {
-            name: REPLACE.replacement(rule, "")
+        found = {
+            name: REPLACE.replacement(rule, hostile.text(value, scrub.MAX_TEXT, []), "message", name)
             for name, value in args.items()
             if type(name) is str and value is not None and (rule := scrub.secret_name(name))
         }
+        return {name: made for name, made in found.items() if made is not None}
     except Exception:  # a mapping of the application's own
         return {}
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, unquote_plus
 
 from sealtrail.scrub.coded import hidden
 from sealtrail.scrub.names import secret_name
-from sealtrail.scrub.policy import MARK, REPLACE, Policy
+from sealtrail.scrub.policy import MARK, REPLACE, Policy, is_marked
 from sealtrail.scrub.shapes import findings
 
 Notes = tuple[str, ...]
@@ -45,10 +45,10 @@ def text(
     if len(value) > MAX_TEXT:
         value = value[:MAX_TEXT]
     rules: list[str] = []
-    result = _once(value, rules, policy, keep)
+    result = _once(value, rules, policy, keep, field)
     if "%" in result or "\\" in result:
-        result = _behind_escapes(result, rules, policy, keep)
-    result = _behind_base64(result, rules, policy, keep)
+        result = _behind_escapes(result, rules, policy, keep, field)
+    result = _behind_base64(result, rules, policy, keep, field)
     return (result, notes(field, rules)) if rules else (value, ())
 
 
@@ -71,17 +71,17 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(int(match["code"], 16)) if match["code"] else match["sign"]
 
 
-def rules_in(value: str, keep: Collection[str] = ()) -> list[str]:
+def rules_in(value: str, keep: Collection[str] = (), policy: Policy = REPLACE, field: str = "") -> list[str]:
     """Ids of the rules that would remove something from a text that is not percent-encoded."""
     rules: list[str] = []
-    _behind_base64(_once(value, rules, REPLACE, keep), rules, REPLACE, keep)
+    _behind_base64(_once(value, rules, policy, keep, field), rules, policy, keep, field)
     return rules
 
 
-def _once(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
-    value = _by_shape(value, rules, policy, keep)
+def _once(value: str, rules: list[str], policy: Policy, keep: Collection[str], field: str) -> str:
+    value = _by_shape(value, rules, policy, keep, field)
     if ("=" in value or ":" in value) and _has_names(value):
-        value = _by_name(value, rules, policy)
+        value = _by_name(value, rules, policy, field)
     return value
 
 
@@ -90,33 +90,38 @@ def _has_names(value: str) -> bool:
     return any(secret_name(name[::-1]) for name in set(_NAMES.findall(value[::-1])))
 
 
-def _by_shape(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
+def _by_shape(value: str, rules: list[str], policy: Policy, keep: Collection[str], field: str) -> str:
     found = findings(value)
     if not found:
         return value
     parts: list[str] = []
     place = 0
     for start, end, rule in sorted(found, key=lambda f: (f.start, -f.end)):
-        if end <= place or rule in keep or value.startswith(MARK, start):
+        if end <= place or rule in keep or value.startswith(MARK, start) or is_marked(value, start):
             continue
-        parts += (value[place : max(start, place)], policy.replacement(rule, value[start:end]))
+        made = policy.replacement(rule, value[start:end], field)
+        if made is None:
+            continue
+        parts += (value[place : max(start, place)], made)
         rules.append(rule)
         place = end
     return "".join((*parts, value[place:])) if parts else value
 
 
-def _by_name(value: str, rules: list[str], policy: Policy) -> str:
+def _by_name(value: str, rules: list[str], policy: Policy, field: str) -> str:
     parts: list[str] = []
     done = 0
     place = _separator(value, 0)
     while place >= 0:
         after = place + 1
-        if place >= done and value[place - 1 : place] not in "=:/":
+        if place >= done and value[place - 1 : place] not in "=:/" and not is_marked(value, place):
             match = _NAME.match(value[max(0, place - 72) : place][::-1])
-            rule = secret_name(match["name"][::-1]) if match is not None else ""
+            name = match["name"][::-1] if match is not None else ""
+            rule = secret_name(name)
             start, end = _value_span(value, after, rule) if rule else (0, 0)
-            if end > start:
-                parts += (value[done:start], policy.replacement(rule, value[start:end]))
+            made = policy.replacement(rule, value[start:end], field, name) if end > start else None
+            if made is not None:
+                parts += (value[done:start], made)
                 rules.append(rule)
                 done = after = end
         place = _separator(value, after)
@@ -155,12 +160,12 @@ def _value_span(value: str, start: int, rule: str) -> tuple[int, int]:
     return start, end
 
 
-def _behind_base64(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
+def _behind_base64(value: str, rules: list[str], policy: Policy, keep: Collection[str], field: str) -> str:
     found = hidden(value)
     if not found:
         return value
     plain: list[str] = []
-    _once("\n".join(item.text for item in found), plain, REPLACE, keep)
+    _once("\n".join(item.text for item in found), plain, policy, keep, field)
     if not plain:
         return value
     parts: list[str] = []
@@ -172,30 +177,32 @@ def _behind_base64(value: str, rules: list[str], policy: Policy, keep: Collectio
         if many:
             inner = plain[:1]
         else:
-            _once(text, inner, REPLACE, keep)
-        if inner:
-            parts += (value[place:start], policy.replacement(inner[0], value[start:end]))
+            _once(text, inner, policy, keep, field)
+        made = policy.replacement(inner[0], value[start:end], field) if inner else None
+        if made is not None:
+            parts += (value[place:start], made)
             rules += inner
             place = end
     return "".join((*parts, value[place:]))
 
 
-def _behind_escapes(value: str, rules: list[str], policy: Policy, keep: Collection[str]) -> str:
+def _behind_escapes(value: str, rules: list[str], policy: Policy, keep: Collection[str], field: str) -> str:
     plain = decoded(value)
-    if plain == value or not rules_in(plain, keep):
+    if plain == value or not rules_in(plain, keep, policy, field):
         return value
     pieces = _PIECES.split(value)
     if len(pieces) > _MAX_PIECES:
-        return _once(decoded(value), rules, policy, keep)
+        return _once(decoded(value), rules, policy, keep, field)
     for place, piece in enumerate(pieces):
         if "%" in piece or "\\" in piece:
-            hidden = rules_in(decoded(piece), keep)
-            if hidden:
-                pieces[place] = policy.replacement(hidden[0], piece)
+            hidden = rules_in(decoded(piece), keep, policy, field)
+            made = policy.replacement(hidden[0], piece, field) if hidden else None
+            if made is not None:
+                pieces[place] = made
                 rules += hidden
     value = "".join(pieces)
     plain = decoded(value)
-    if rules_in(plain, keep):
+    if rules_in(plain, keep, policy, field):
         # It spans the pieces: then the encoding is given up for the secret's sake.
-        value = _once(plain, rules, policy, keep)
+        value = _once(plain, rules, policy, keep, field)
     return value

@@ -8,6 +8,8 @@ can be cut into words we know from its first to its last letter.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -18,6 +20,7 @@ _MAX_KNOWN: Final = 4096
 _MAX_KNOWN_NAME: Final = 64
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", re.ASCII)
+_UP_TO_LAST: Final = re.compile(r".*[.\[]", re.DOTALL)
 _NUMERIC_WORDS: Final = (
     (re.compile(r"2fa", re.IGNORECASE), "_twofa_"),
     (re.compile(r"oauth2", re.IGNORECASE), "_oauth_"),
@@ -225,6 +228,18 @@ _WORDS: Final = frozenset(_ALWAYS) | _PLAIN | {word for pair in _TOGETHER for wo
 _LONGEST: Final = max(map(len, _WORDS))
 
 _known: dict[str, str] = {}
+# What the policy of the process says of names, as `policy.spelled` writes them.
+_chosen: Mapping[str, str] = {}
+
+# Rule of a name that a policy alone makes secret.
+CHOSEN: Final = "name"
+
+
+def choose(names: Mapping[str, str]) -> None:
+    """Follow a policy: `keep` makes a name innocent, all else makes it one of a secret."""
+    global _chosen  # noqa: PLW0603 - one choice for the process; the change is one step
+    _chosen = names
+    _known.clear()
 
 
 def secret_name(name: str) -> str:
@@ -236,6 +251,12 @@ def secret_name(name: str) -> str:
         if len(_known) < _MAX_KNOWN and len(name) <= _MAX_KNOWN_NAME:
             _known[name] = rule
     return rule
+
+
+@lru_cache(1024)
+def spelled(name: str) -> str:
+    """A name as policies know it: the words of its last part, however they are put together."""
+    return "-".join(words(_UP_TO_LAST.sub("", name[:MAX_NAME].rstrip("]"))))
 
 
 def words(name: str) -> list[str]:
@@ -268,6 +289,13 @@ def _cut(run: str) -> tuple[str, ...]:
 
 
 def _judge(name: str) -> str:
+    choice = _chosen.get(spelled(name)) if _chosen else None
+    if choice is None:
+        return _rule_of(name)
+    return "" if choice == "keep" else _rule_of(name) or CHOSEN
+
+
+def _rule_of(name: str) -> str:
     found = words(name)
     if not found:
         return ""
@@ -289,3 +317,14 @@ def _judge(name: str) -> str:
             continue
         return rule
     return ""
+
+
+def by_rule() -> dict[str, tuple[str, ...]]:
+    """Each rule with the words that make a name one of its own: alone, or `a b` side by side."""
+    found: dict[str, list[str]] = {}
+    for words_of in (_ALWAYS, _ALONE, _AT_END):
+        for word, rule in words_of.items():
+            found.setdefault(rule, []).append(word)
+    for last, before, rule in _TOGETHER:
+        found.setdefault(rule, []).append(f"{before} {last}")
+    return {rule: tuple(dict.fromkeys(texts)) for rule, texts in found.items()}

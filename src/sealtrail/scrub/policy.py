@@ -1,38 +1,128 @@
-"""What stands in the place of a secret. Pure."""
+"""What stands in the place of a secret. Pure.
+
+A call may bring a policy of its own. One that brings none follows the policy of the process, which `use` sets
+once at the start; until then it is to replace everything. Names that a policy makes secret or innocent count
+as those of the process only.
+"""
 
 from __future__ import annotations
 
 import hmac
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
+from sealtrail.scrub.names import choose, spelled
+
 Mode = Literal["replace", "drop", "mask", "hmac"]
+Choice = Literal["replace", "drop", "mask", "hmac", "keep"]
 
 # So marked text is never scrubbed a second time.
 MARK: Final = "[redacted:"
 
-# The last characters of these identify the thing to its owner, and to nobody else.
+# What may stand behind the rule: the end of a number, or a key and a hash.
+_WHOLE_MARK: Final = re.compile(
+    r"\[redacted:[a-z0-9.-]{1,40}(?::(?:\.\.\.\d{4}|[0-9a-f]{4}:[0-9a-f]{16}))?\]", re.ASCII
+)
+_MAX_MARK: Final = 80
+
+# The last digits of these identify the thing to its owner, and to nobody else.
 _MASKED: Final = frozenset({"card-number", "iban", "card", "bank"})
+_NOTHING: Final[Mapping[str, Choice]] = MappingProxyType({})
+_HASH_BYTES: Final = 8
+_KEY_ID_BYTES: Final = 2
 
 
 class Policy(NamedTuple):
     """How secrets are replaced.
 
     replace: `[redacted:RULE]`. drop: nothing is left. mask: `[redacted:RULE:...1881]` for cards and accounts,
-    else as replace. hmac: `[redacted:RULE:HASH]`, so that equal values stay equal for whoever holds the key.
+    else as replace. hmac: `[redacted:RULE:KEY:HASH]`, so that equal values stay equal for whoever holds the
+    key, and KEY, its id, says which one that is; without a key as replace.
+
+    `fields`, `names` and `rules` choose for one field (`*` stands for any characters), for what stands under
+    one name, and for what one rule finds: the first that says something wins, then `mode`. keep: it stays.
+    `digest` makes `KEY:HASH` of a value, in the place of `key`.
     """
 
     mode: Mode = "replace"
     key: bytes = b""
+    rules: Mapping[str, Choice] = _NOTHING
+    names: Mapping[str, Choice] = _NOTHING
+    fields: Mapping[str, Choice] = _NOTHING
+    digest: Callable[[str], str] | None = None
 
-    def replacement(self, rule: str, secret: str) -> str:
-        if self.mode == "drop":
+    def replacement(self, rule: str, secret: str, field: str = "", name: str = "") -> str | None:
+        """What to write for a secret that a rule found in a field, under a name; None: it stays."""
+        policy = _used if self is REPLACE else self
+        choice: Choice | None = None
+        if policy.fields:
+            choice = policy.for_field(field)
+        if choice is None and policy.names and name:
+            choice = policy.names.get(spelled(name))
+        if choice is None:
+            choice = policy.rules.get(rule, policy.mode)
+        return None if choice == "keep" else policy.written(choice, rule, secret)
+
+    def for_field(self, field: str) -> Choice | None:
+        """What is chosen for a field; None where nothing is."""
+        exact = self.fields.get(field)
+        if exact is not None:
+            return exact
+        for pattern, choice in self.fields.items():
+            if "*" in pattern and _compiled(pattern).fullmatch(field) is not None:
+                return choice
+        return None
+
+    def written(self, choice: Choice, rule: str, secret: str) -> str:
+        if choice == "drop":
             return ""
-        if self.mode == "mask" and rule in _MASKED and len(secret) >= 12:
+        if choice == "mask" and rule in _MASKED and len(secret) >= 12 and secret[-4:].isdigit():
             return f"{MARK}{rule}:...{secret[-4:]}]"
-        if self.mode == "hmac" and self.key:
-            digest = hmac.digest(self.key, secret.encode("utf-8", "backslashreplace"), "sha256")
-            return f"{MARK}{rule}:{digest[:8].hex()}]"
+        if choice == "hmac":
+            if self.digest is not None:
+                return f"{MARK}{rule}:{self.digest(secret)}]"
+            if self.key:
+                return f"{MARK}{rule}:{key_id(self.key)}:{hashed(self.key, secret)}]"
         return f"{MARK}{rule}]"
 
 
 REPLACE: Final = Policy()
+_used: Policy = REPLACE
+
+
+def use(policy: Policy | None) -> None:
+    """Make this the policy of the process, None for the one it begins with."""
+    global _used  # noqa: PLW0603 - one choice for the process; the change is one step
+    _used = REPLACE if policy is None else policy
+    choose(_used.names)
+
+
+def used() -> Policy:
+    """The policy of the process."""
+    return _used
+
+
+def is_marked(value: str, place: int) -> bool:
+    """True where a place is within what stands for a secret: nothing in there is looked at again."""
+    begin = value.rfind(MARK, max(0, place - _MAX_MARK), place + 1)
+    mark = _WHOLE_MARK.match(value, begin) if begin >= 0 else None
+    return mark is not None and place < mark.end()
+
+
+def key_id(key: bytes) -> str:
+    """Four hexadecimal digits that tell keys apart and say nothing of them."""
+    return hmac.digest(key, b"sealtrail key id", "sha256")[:_KEY_ID_BYTES].hex()
+
+
+def hashed(key: bytes, secret: str) -> str:
+    """The keyed hash of a secret, 16 hexadecimal digits."""
+    raw = secret.encode("utf-8", "backslashreplace")
+    return hmac.digest(key, b"scrub\0" + raw, "sha256")[:_HASH_BYTES].hex()
+
+
+@lru_cache(256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)

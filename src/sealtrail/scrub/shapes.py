@@ -57,7 +57,7 @@ def _re(pattern: str, flags: int = 0) -> re.Pattern[str]:
 
 
 # What stands in a context, or of parts of fewer than 16 characters: looked for in every text.
-_ALWAYS_SHAPES: Final = (
+ALWAYS: Final = (
     _Shape(
         "aws-secret",
         ("aws", "AWS"),
@@ -137,10 +137,10 @@ _ALWAYS_SHAPES: Final = (
         ),
     ),
 )
-_ALWAYS: Final = tuple((text, shape) for shape in _ALWAYS_SHAPES for text in shape.literals)
+_ALWAYS: Final = tuple((text, shape) for shape in ALWAYS for text in shape.literals)
 
 # Tokens: looked for beside a run of 16 and more of the characters that tokens are made of.
-_TOKENS: Final = tuple(
+TOKENS: Final = tuple(
     _Shape(rule, tuple(literals.split()), _re(_B + pattern))
     for rule, literals, pattern in (
         *vendors.CLOUDS,
@@ -165,7 +165,7 @@ _DISCORD: Final = _Shape(
 _HEAD: Final = 3
 _FOLLOWING: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"
 _BY_HEAD: Final[dict[str, list[tuple[str, _Shape]]]] = {}
-for _shape in _TOKENS:
+for _shape in TOKENS:
     for _literal in _shape.literals:
         for _head in [_literal[:_HEAD]] if len(_literal) >= _HEAD else [_literal + c for c in _FOLLOWING]:
             _BY_HEAD.setdefault(_head, []).append((_literal, _shape))
@@ -337,7 +337,7 @@ def _has_ssn(text: str) -> bool:
 
 _LOOKED_FOR: Final = (
     *_ALWAYS,
-    *((literal, shape) for shape in _TOKENS for literal in shape.literals),
+    *((literal, shape) for shape in TOKENS for literal in shape.literals),
     *_INNER,
 )
 # What decides on the rest, in this order: numbers follow those of the literals.
@@ -364,10 +364,11 @@ def engine(*, use_fast: bool = True) -> str:
     return "standard" if _gate is None else "hyperscan"
 
 
-def ready() -> None:
-    """Choose what looks for shapes, unless that is done: no request should wait for it."""
+def ready() -> str:
+    """Choose what looks for shapes unless that is done, so that no request waits for it; say what it is."""
     if not _decided:
-        engine()
+        return engine()
+    return "standard" if _gate is None else "hyperscan"
 
 
 def _beyond(hits: list[int], text: str, raw: bytes, found: list[Finding]) -> None:

@@ -39,8 +39,11 @@ def _named(
         return _walk(item, path, policy, found, keep)
     if isinstance(item, str) and item.startswith(MARK):
         return item
+    made = policy.replacement(rule, item if isinstance(item, str) else repr(item), path, name)
+    if made is None:
+        return _walk(item, path, policy, found, keep)
     found.append(f"{path}:{rule}")
-    return policy.replacement(rule, item if isinstance(item, str) else repr(item))
+    return made
 
 
 def _walk(item: Any, path: str, policy: Policy, found: list[str], keep: Collection[str]) -> Any:

@@ -35,12 +35,14 @@ def query(value: str, field: str = "url.query", policy: Policy = REPLACE) -> tup
     """A query string: values under secret names go, and whatever has a secret's shape once decoded."""
     pieces = _PAIRS.split(value)
     plain = decoded(value, plus=True)
-    if not rules_in(plain) and not any(secret_name(piece.partition("=")[0]) for piece in pieces[::2]):
+    if not rules_in(plain, policy=policy, field=field) and not any(
+        secret_name(piece.partition("=")[0]) for piece in pieces[::2]
+    ):
         return value, ()
     rules: list[str] = []
     for place in range(0, len(pieces), 2):
         if pieces[place]:
-            pieces[place] = _pair(pieces[place], rules, policy)
+            pieces[place] = _pair(pieces[place], rules, policy, field)
     result = "".join(pieces)
     across, more = text(result, field, policy)
     if more:
@@ -48,29 +50,34 @@ def query(value: str, field: str = "url.query", policy: Policy = REPLACE) -> tup
     return (result, notes(field, rules)) if rules else (value, ())
 
 
-def _pair(pair: str, rules: list[str], policy: Policy) -> str:
+def _pair(pair: str, rules: list[str], policy: Policy, field: str) -> str:
     name, equals, value = pair.partition("=")
     rule = secret_name(name)
+    plain = decoded(value, plus=True)
     if rule and value:
         if value.startswith(MARK):
             return pair
-        rules.append(rule)
-        return f"{_name(name, rules, policy)}={policy.replacement(rule, decoded(value, plus=True))}"
-    plain = decoded(value, plus=True)
-    hidden = rules_in(plain) if value else []
-    if hidden and plain != value:
-        rules += hidden
-        value = policy.replacement(hidden[0], plain)
-    return f"{_name(name, rules, policy)}{equals}{value}"
+        made = policy.replacement(rule, plain, field, name)
+        if made is not None:
+            rules.append(rule)
+            return f"{_name(name, rules, policy, field)}={made}"
+    if value and plain != value:
+        value = _whole(value, plain, rules, policy, field)
+    return f"{_name(name, rules, policy, field)}{equals}{value}"
 
 
-def _name(name: str, rules: list[str], policy: Policy) -> str:
-    plain = decoded(name, plus=True)
-    hidden = rules_in(plain)
-    if not hidden:
-        return name
+def _name(name: str, rules: list[str], policy: Policy, field: str) -> str:
+    return _whole(name, decoded(name, plus=True), rules, policy, field)
+
+
+def _whole(value: str, plain: str, rules: list[str], policy: Policy, field: str) -> str:
+    """A value as it is, or what stands for all of it where it holds anything secret once decoded."""
+    hidden = rules_in(plain, policy=policy, field=field)
+    made = policy.replacement(hidden[0], plain, field) if hidden else None
+    if made is None:
+        return value
     rules += hidden
-    return policy.replacement(hidden[0], plain)
+    return made
 
 
 def path(value: str, field: str = "url.path", policy: Policy = REPLACE) -> tuple[str, Notes]:
@@ -98,11 +105,17 @@ def headers(
     found: list[str] = []
     for name, value in items:
         rule = secret_name(name)
-        if rule and value and not value.startswith(MARK):
-            cleaned.append((name, policy.replacement(rule, value)))
-            found.append(f"{field}.{name[:64].lower()}:{rule}")
+        place = f"{field}.{name[:64].lower()}"
+        made = (
+            policy.replacement(rule, value, place, name)
+            if rule and value and not value.startswith(MARK)
+            else None
+        )
+        if made is not None:
+            cleaned.append((name, made))
+            found.append(f"{place}:{rule}")
         else:
-            result, more = url(value, f"{field}.{name[:64].lower()}", policy)
+            result, more = url(value, place, policy)
             cleaned.append((name, result))
             found += more
     return cleaned, tuple(dict.fromkeys(found))

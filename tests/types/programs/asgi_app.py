@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,7 +16,9 @@ from sealtrail.asgi import SealtrailMiddleware
 app = FastAPI()
 app.add_middleware(SealtrailMiddleware, service="shop", version="1.0")
 starlette = Starlette(middleware=[Middleware(SealtrailMiddleware, service="shop")])
-around = SealtrailMiddleware(starlette, service="shop", trusted_proxies=("10.0.0.0/8",))
+around = SealtrailMiddleware(
+    starlette, service="shop", trusted_proxies=("10.0.0.0/8",), scrub=Path("scrub.toml")
+)
 
 
 @app.get("/invoices/{number}")

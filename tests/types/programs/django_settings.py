@@ -7,6 +7,6 @@ from typing import Any
 from sealtrail.django import SealtrailMiddleware
 
 MIDDLEWARE = [f"{SealtrailMiddleware.__module__}.{SealtrailMiddleware.__qualname__}"]
-SEALTRAIL: dict[str, Any] = {"service": "shop", "trusted_proxies": ["10.0.0.0/8"]}
+SEALTRAIL: dict[str, Any] = {"service": "shop", "trusted_proxies": ["10.0.0.0/8"], "scrub": "mask"}
 
 SealtrailMiddleware()  # E

@@ -10,7 +10,13 @@ import sealtrail
 from sealtrail.flask import Sealtrail
 
 app = Flask(__name__)
-Sealtrail(app, service="shop", spool=Path("spool"), trusted_proxies=["10.0.0.0/8"])
+Sealtrail(
+    app,
+    service="shop",
+    spool=Path("spool"),
+    trusted_proxies=["10.0.0.0/8"],
+    scrub={"rules": {"email": "hmac"}},
+)
 
 extension = Sealtrail(service="shop")
 extension.init_app(Flask("other"))

@@ -1,0 +1,102 @@
+"""The keys of an installation's hashes: the newest makes them, older ones stay known after a rotation.
+
+They come from the environment, or from a file beside the segments, one a line, the newest first. The file is
+made once, whichever process is first. A process reads it when it first hashes: after a rotation the next
+start of the application uses the new key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from sealtrail.spool.layout import KEY_MODE, PSEUDONYM_KEY_FILE, make_folder
+
+_log: Final = logging.getLogger("sealtrail")
+_KEY_BYTES: Final = 32
+# A search for a value asks for its hash under each: what was rotated away longer ago is forgotten.
+MAX_KEYS: Final = 32
+_MAX_FILE: Final = MAX_KEYS * 256
+
+
+def signing(folder: Path) -> bytes:
+    """The newest key in a folder, made where there is none. Never raises OSError."""
+    path = folder / PSEUDONYM_KEY_FILE
+    try:
+        return (_read(path) or _make(folder, path))[0]
+    except (OSError, IndexError) as error:
+        # Hashes of this process are then comparable with nothing else, which is better than no hash.
+        why = error.strerror if isinstance(error, OSError) else "the file is empty"
+        with contextlib.suppress(Exception):  # a handler is the application's code
+            _log.warning("the key for hashes cannot be kept in %s: %s", folder, why)
+        return secrets.token_bytes(_KEY_BYTES)
+
+
+def known(key: str, old: Sequence[str], folder: Path) -> tuple[bytes, ...]:
+    """Every key of an installation, the one that makes hashes first. Makes none. Raises OSError."""
+    given = [text.encode("utf-8", "surrogateescape") for text in (key, *old) if text]
+    return tuple(dict.fromkeys((*given, *_read(folder / PSEUDONYM_KEY_FILE))))
+
+
+def rotate(folder: Path) -> tuple[bytes, ...]:
+    """Put a new key before those in a folder; all of them. Raises OSError, and the file is as it was then."""
+    path = folder / PSEUDONYM_KEY_FILE
+    make_folder(folder)
+    keys = (_new(), *_read(path))[:MAX_KEYS]
+    staged = _staged(folder, keys)
+    try:
+        if len(keys) > 1:
+            # Whoever rotates, the application must be able to read it.
+            owner = path.lstat()
+            os.chown(staged, owner.st_uid, owner.st_gid)
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+    # A name that a power cut takes back would leave events whose hashes no key explains.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return keys
+
+
+def _new() -> bytes:
+    return secrets.token_hex(_KEY_BYTES).encode()
+
+
+def _read(path: Path) -> tuple[bytes, ...]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return ()
+    with os.fdopen(descriptor, "rb") as file:
+        return tuple(file.read(_MAX_FILE).split()[:MAX_KEYS])
+
+
+def _make(folder: Path, path: Path) -> tuple[bytes, ...]:
+    """Make the key, unless another process was first: whoever links its file wins, and all read that."""
+    make_folder(folder)
+    staged = _staged(folder, (_new(),))
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(staged, path)
+    finally:
+        staged.unlink(missing_ok=True)
+    return _read(path)
+
+
+def _staged(folder: Path, keys: Sequence[bytes]) -> Path:
+    """A file of these keys beside the one that counts, on the disk."""
+    staged = folder / f".{PSEUDONYM_KEY_FILE}.{secrets.token_hex(8)}"
+    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, KEY_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(b"".join(key + b"\n" for key in keys))
+        file.flush()
+        os.fsync(file.fileno())
+    return staged
