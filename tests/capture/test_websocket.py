@@ -6,6 +6,7 @@ import pytest
 
 import sealtrail
 from sealtrail.capture import websocket
+from sealtrail.capture.choices import ALL
 
 CONNECT = {"type": "websocket.connect"}
 ACCEPT = {"type": "websocket.accept", "subprotocol": None, "headers": [(b"x-a", b"1")]}
@@ -128,6 +129,45 @@ def test_a_handshake_that_the_application_refuses_is_one_record(ask, events, mes
     if status == 401:
         assert event["http.response.body.bytes"] == 3
         assert b"x-request-id" in got.headers
+
+
+CLOSE = {"type": "websocket.close", "code": 1008}
+UNAUTHORIZED = {
+    "type": "websocket.http.response.start",
+    "status": 401,
+    "headers": [(b"www-authenticate", b'Bearer error="expired"')],
+}
+BEARER = (b"authorization", b"Bearer planted-1")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "headers", "known", "action", "reason"),
+    [
+        (UNAUTHORIZED, [], False, "authn_required", "expired"),
+        (UNAUTHORIZED, [BEARER], False, "authn_token_fail", "expired"),
+        (CLOSE, [BEARER], False, "authn_token_fail", "refused"),
+        (CLOSE, [BEARER], True, "authz_fail", "forbidden"),
+        (CLOSE, [], True, "authz_fail", "forbidden"),
+        (CLOSE, [], False, None, None),
+    ],
+)
+def test_why_a_handshake_was_refused_is_told(ask, made, events, refusal, headers, known, action, reason):
+    made.sign_ins = ALL
+
+    async def app(scope, receive, send):
+        if known:
+            sealtrail.actor(user_id="u1")
+        await send(refusal)
+
+    ask(app, [CONNECT], type="websocket", headers=headers)
+    told = [event for event in events() if event["sealtrail.kind"] != "request"]
+    assert [(e["event.action"], e["event.reason"]) for e in told] == ([(action, reason)] if action else [])
+
+
+def test_a_handshake_that_gets_no_answer_is_a_500(ask, events):
+    ask(socket(), [CONNECT], type="websocket")
+    (event,) = events()
+    assert (event["http.response.status_code"], event["event.outcome"]) == (500, "failure")
 
 
 def test_a_client_that_goes_before_it_is_accepted_leaves_an_unknown_outcome(ask, events):

@@ -169,12 +169,23 @@ def test_a_blocked_address_is_refused_before_the_application_runs(ask, events, s
     assert "sealtrail.object.id" not in event
 
 
-def test_an_application_that_is_wrapped_as_a_whole_is_recorded_once(ask, events, kind, spool):
+def test_an_application_that_is_wrapped_as_a_whole_is_recorded_once_with_what_django_knows(
+    ask, events, kind, spool
+):
     from sealtrail import asgi, wsgi
 
     door = wsgi.SealtrailMiddleware if kind == "wsgi" else asgi.SealtrailMiddleware
-    ask("/items/7", wrap=lambda app: door(app, service="outside", spool=spool))
-    assert [event["service.name"] for event in events()] == ["outside"]
+
+    def wrap(app):
+        return door(app, service="outside", spool=spool)
+
+    ask("/items/7", wrap=wrap)
+    ask("/login", "POST", body=b"name=alice&password=boats", wrap=wrap)
+    ask("/whoami", wrap=wrap)
+    requests = [event for event in events() if event["sealtrail.kind"] == "request"]
+    assert [event["service.name"] for event in requests] == ["outside"] * 3
+    assert [event["http.route"] for event in requests] == ["/items/<int:number>", "/login", "/whoami"]
+    assert (requests[2]["user.name"], len(requests[2]["sealtrail.session.hash"])) == ("alice", 32)
 
 
 @pytest.mark.parametrize("part", ["exchange", "record", "note"])

@@ -272,8 +272,13 @@ STACKS = {
     "litestar-uvicorn": (LITESTAR, "app", UVICORN),
 }
 
-# Not asked everything that a server is asked: for development only.
-DEVELOPING = {"flask-werkzeug": (FLASK, "app", "flask")}
+HYPERCORN = "hypercorn --log-level warning --graceful-timeout 5"
+
+# Not asked everything that a server is asked: for development only, or much the same as another.
+OTHERS = {
+    "flask-werkzeug": (FLASK, "app", "flask"),
+    "fastapi-hypercorn": (FASTAPI, "app", HYPERCORN),
+}
 
 
 class Server:
@@ -291,11 +296,11 @@ class Server:
         arguments: tuple[str, ...] = (),
     ) -> None:
         """`source` stands in place of the stack's, `added` behind it, `arguments` behind the server's."""
-        ours, name, command = (STACKS | DEVELOPING)[stack]
+        ours, name, command = (STACKS | OTHERS)[stack]
         source = (source or ours) + added
         self.folder = folder
         self.stack = stack
-        self.is_asgi = "uvicorn" in stack
+        self.is_asgi = stack.endswith("corn") and "gunicorn" not in stack
         self.spool = folder / "spool"
         (folder / "shop_app.py").write_text(source)
         self._log = (folder / "server.log").open("ab")
@@ -309,6 +314,7 @@ class Server:
         how = {
             "gunicorn": [name, "--workers", str(workers), "--bind", f"{host}:{port}"],
             "uvicorn": [name, "--workers", str(workers), "--host", host, "--port", port],
+            "hypercorn": [name, "--workers", "0", "--bind", f"{host}:{port}"],
             "werkzeug": ["--app", name, "run", "--host", host, "--port", port],
         }[stack.partition("-")[2]]
         environment = {

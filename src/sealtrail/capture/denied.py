@@ -26,17 +26,27 @@ _NAMED: Final = frozenset({"basic", "bearer", "digest", "token"})
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 
 
-def tell(call: Exchange, status: int, challenge: str, scope: Mapping[str, Any] | None = None) -> None:
-    """Record why a request was refused. `challenge` is the answer's WWW-Authenticate. Never raises."""
+def tell(
+    call: Exchange,
+    status: int,
+    challenge: str,
+    scope: Mapping[str, Any] | None = None,
+    *,
+    is_said: bool = True,
+) -> None:
+    """Record why a request was refused. `challenge` is the answer's WWW-Authenticate. Never raises.
+
+    `is_said`: False where the status is not the application's word, but how a server puts a refusal.
+    """
     if status not in {401, 403} or call.told_of_failure:
         return
     try:
-        _tell(call, status, challenge[:_MAX_CHALLENGE], scope or {})
+        _tell(call, status, challenge[:_MAX_CHALLENGE], scope or {}, is_said)
     except Exception:  # the application's answer matters more than our record of it
         call.recorder.failed()
 
 
-def _tell(call: Exchange, status: int, challenge: str, scope: Mapping[str, Any]) -> None:
+def _tell(call: Exchange, status: int, challenge: str, scope: Mapping[str, Any], is_said: bool) -> None:
     schemes = schemes_of(scope)
     kinds = [scheme.kind for scheme in schemes]
     head = call.head
@@ -49,9 +59,9 @@ def _tell(call: Exchange, status: int, challenge: str, scope: Mapping[str, Any])
         scheme, digest = "api-key", call.recorder.pseudonyms.of_token(key)
     error = _ERROR.search(challenge)
     reason = error.group(1) if error else ""
-    if status == 403 and (presented or call.acting().user_id != ANONYMOUS):
+    if status == 403 and ((presented and is_said) or call.acting().user_id != ANONYMOUS):
         _unauthorised(call, reason)
-    elif presented and status == 401:
+    elif presented and (status == 401 or not is_said):
         _refused(call, scheme, digest, reason, key)
     elif status == 401 or kinds or "auth" in scope:
         asked = next((kind for kind in kinds if kind != "password"), "")

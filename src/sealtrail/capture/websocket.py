@@ -10,6 +10,7 @@ from collections.abc import Awaitable
 from time import perf_counter_ns
 from typing import Any, Final
 
+from sealtrail.capture import denied
 from sealtrail.capture.asgi_exchange import REQUEST_ID, AsgiExchange, Message
 from sealtrail.capture.exchange import FAULTS, class_name, record
 from sealtrail.capture.ids import new_id
@@ -50,6 +51,8 @@ class WebsocketExchange(AsgiExchange):
                 # A handshake that is answered with a page of the application's own.
                 self.status = int(message["status"])
                 message = {**message, "headers": self._headers(message)}
+                if "refused" in self.recorder.sign_ins:
+                    denied.tell(self, self.status, denied.challenge_of(message["headers"]), self.scope)
             elif kind == "websocket.http.response.body":
                 self.sent += len(message.get("body") or b"")
                 if not message.get("more_body"):
@@ -86,11 +89,16 @@ class WebsocketExchange(AsgiExchange):
             # Servers answer a close before the accept with 403.
             self.status = 403
             self.ended = perf_counter_ns()
+            if "refused" in self.recorder.sign_ins:
+                # All that a close can say: a credential that led to nobody was no good one.
+                denied.tell(self, 403, "", self.scope, is_said=False)
 
     def settle(self, error: BaseException | None) -> str:
         if self.phase == "start":
             return "success"
         if self.phase != "end":
+            if error is None and not self.status and not self.gone:
+                self.status = 500  # what servers answer to an application that says nothing
             return super().settle(error)
         if self.code:
             # What is raised once the other side has closed is how frameworks tell their application.

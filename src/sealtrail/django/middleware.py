@@ -11,12 +11,14 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpResponse
 
-from sealtrail.capture import denied
+from sealtrail.capture import context, denied
 from sealtrail.capture.asgi import SCOPE_KEY
 from sealtrail.capture.choices import chosen
 from sealtrail.capture.context import NOBODY, Actor, described
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import as_octets, of_environ, of_scope
+from sealtrail.capture.marks import Marks
+from sealtrail.capture.mounted import below
 from sealtrail.capture.opening import opens
 from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.session_cookie import of_session
@@ -52,7 +54,7 @@ class SealtrailMiddleware:
             return self._call_async(request)
         exchange = self._begin(request)
         if not isinstance(exchange, DjangoExchange):
-            return self.get_response(request) if exchange is None else exchange
+            return self._tell(request, self.get_response(request)) if exchange is None else exchange
         try:
             response = self.get_response(request)
         except BaseException as error:
@@ -63,7 +65,7 @@ class SealtrailMiddleware:
     async def _call_async(self, request: Any) -> Any:
         exchange = self._begin(request)
         if not isinstance(exchange, DjangoExchange):
-            return await self.get_response(request) if exchange is None else exchange
+            return self._tell(request, await self.get_response(request)) if exchange is None else exchange
         try:
             response = await self.get_response(request)
         except BaseException as error:
@@ -87,6 +89,41 @@ class SealtrailMiddleware:
             return HttpResponse(body, status=403, headers=dict(exchange.refusal_headers()))
         exchange.enter()
         return exchange
+
+    def _tell(self, request: Any, response: Any) -> Any:
+        """Tell a door further out, which records this request, what only Django knows."""
+        call = context.current.get()
+        if call is not None:
+            try:
+                call.route = call.route or _route(request)
+                if "session" in self.recorder.sign_ins:
+                    session = session_of(request)
+                    call.session_hash = of_session(call.recorder.pseudonyms, session) if session else ""
+                if "user" in self.recorder.sign_ins and call.actor is NOBODY:
+                    call.actor = _user(request, call.marks)
+            except Exception:  # a user object is the application's code
+                self.recorder.failed()
+        return response
+
+
+def _route(request: Any) -> str:
+    match = getattr(request, "resolver_match", None)
+    if match is None:
+        return ""
+    # As the URL has it, and as other frameworks write it.
+    route = match.route if match.route.startswith("^") else f"/{match.route}"
+    mount = request.META.get("SCRIPT_NAME") or getattr(request, "scope", {}).get("root_path")
+    return below(as_octets(mount), route) if mount else str(route)
+
+
+def _user(request: Any, marks: Marks) -> Actor:
+    """Who is signed in, if the application has looked: asking may be a query that it did not make."""
+    known = vars(request)
+    users = (looked_up(known.get(name)) for name in ("user", "_cached_user", "_acached_user"))
+    user = next((user for user in users if user is not None), None)
+    if user is None or user.is_authenticated is not True:
+        return NOBODY
+    return described(marks, user.pk, user_name=name_of(user), roles=roles_of(user), tenant="")
 
 
 class DjangoExchange(Exchange):
@@ -116,10 +153,7 @@ class DjangoExchange(Exchange):
     def _respond(self, response: Any) -> None:
         self.status = response.status_code
         self.mime = response.headers.get("Content-Type", "")
-        match = getattr(self._request, "resolver_match", None)
-        if match is not None and not self.route:
-            # As the URL has it, and as other frameworks write it.
-            self.route = match.route if match.route.startswith("^") else f"/{match.route}"
+        self.route = self.route or _route(self._request)
         sign_ins = self.recorder.sign_ins
         if "session" in sign_ins:
             session = session_of(self._request)
@@ -171,15 +205,7 @@ class DjangoExchange(Exchange):
         self.conclude()
 
     def recognised(self) -> Actor:
-        """Who is signed in, if the application has looked: asking may be a query that it did not make."""
-        if "user" not in self.recorder.sign_ins:
-            return NOBODY
-        known = vars(self._request)
-        users = (looked_up(known.get(name)) for name in ("user", "_cached_user", "_acached_user"))
-        user = next((user for user in users if user is not None), None)
-        if user is None or user.is_authenticated is not True:
-            return NOBODY
-        return described(self.marks, user.pk, user_name=name_of(user), roles=roles_of(user), tenant="")
+        return _user(self._request, self.marks) if "user" in self.recorder.sign_ins else NOBODY
 
 
 def _configured() -> Recorder:
