@@ -7,9 +7,10 @@ refused: a misspelt limit must not be silently ignored. docs/reference/settings.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -135,6 +136,9 @@ def load(folder: Path) -> Settings:
     return settings
 
 
+OnFull = Literal["drop", "refuse"]
+
+
 class CaptureSettings(msgspec.Struct, frozen=True):
     """What capture reads from the environment of the application."""
 
@@ -145,9 +149,14 @@ class CaptureSettings(msgspec.Struct, frozen=True):
     pseudonym_old_keys: tuple[str, ...] = ()
     scrub: str = ""
     scrub_engine: str = "auto"
+    spool_bytes: int = 0  # what the spool folder may hold; 0: a gibibyte
+    on_full: OnFull = "drop"  # requests that could not be recorded: let through and counted, or refused
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None) -> CaptureSettings:
+    def from_environment(
+        cls, environ: Mapping[str, str] | None = None, *, lenient: bool = False
+    ) -> CaptureSettings:
+        """Raises UsageError for a value that cannot be; `lenient`: the default stands in for it."""
         env = os.environ if environ is None else environ
         proxies = tuple(
             part.strip() for part in env.get("SEALTRAIL_TRUSTED_PROXIES", "").split(",") if part.strip()
@@ -160,4 +169,44 @@ class CaptureSettings(msgspec.Struct, frozen=True):
             pseudonym_old_keys=tuple(env.get("SEALTRAIL_PSEUDONYM_OLD_KEYS", "").split()),
             scrub=env.get("SEALTRAIL_SCRUB", ""),
             scrub_engine=env.get("SEALTRAIL_SCRUB_ENGINE", "") or "auto",
+            spool_bytes=_bytes(env.get("SEALTRAIL_SPOOL_BYTES", ""), lenient=lenient),
+            on_full=_on_full(env.get("SEALTRAIL_ON_FULL", ""), lenient=lenient),
         )
+
+
+# Below it a folder holds hardly an event of the largest size for each process.
+LEAST_SPOOL_BYTES: Final = 1024 * 1024
+_SIZE: Final = re.compile(r"(\d{1,15})([KMGT]?)(?:iB|B)?", re.ASCII)
+
+
+def _bytes(text: str, *, lenient: bool) -> int:
+    """A number of bytes, also as 512M or 2G; 0 where nothing is said."""
+    text = text.strip()
+    if not text:
+        return 0
+    found = _SIZE.fullmatch(text)
+    size = 0 if found is None else int(found[1]) << 10 * " KMGT".index(found[2] or " ")
+    if size >= LEAST_SPOOL_BYTES:
+        return size
+    if lenient:
+        return 0
+    raise UsageError(
+        "usage.setting",
+        f"SEALTRAIL_SPOOL_BYTES is {text[:40]!r}",
+        hint="A number of bytes, a mebibyte at least, such as 536870912 or 512M.",
+    )
+
+
+def _on_full(text: str, *, lenient: bool) -> OnFull:
+    match text.strip():
+        case "refuse":
+            return "refuse"
+        case "" | "drop":
+            return "drop"
+        case _ if lenient:
+            return "drop"
+    raise UsageError(
+        "usage.setting",
+        f"SEALTRAIL_ON_FULL is {text[:40]!r}",
+        hint="It is `drop` or `refuse`; see docs/reference/settings.md.",
+    )

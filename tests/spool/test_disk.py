@@ -99,7 +99,8 @@ def test_a_short_write_loses_its_number_and_the_next_line_stands_alone(spool, mo
     assert spool.write(HEAD)
     assert spool.failed == 1
     whole = [line for line in lines(spool.folder) if SEQ.search(line)]
-    assert [int(SEQ.search(line)[2]) for line in whole] == [0, 2]
+    assert [int(SEQ.search(line)[2]) for line in whole] == [0, 2, 3]
+    assert b"capture.loss" in whole[2]
     assert all(line.startswith(b"{") and line.endswith(b"}") for line in whole)
 
 
@@ -114,8 +115,8 @@ def test_a_failed_write_raises_nothing_and_is_counted(spool, monkeypatch, error)
     assert [spool.write(HEAD) for _ in range(3)] == [False] * 3
     monkeypatch.undo()
     assert spool.write(HEAD)
-    assert (spool.written, spool.failed) == (2, 3)
-    assert numbers(spool.folder) == [0, 4]
+    assert (spool.written, spool.failed) == (3, 3)
+    assert numbers(spool.folder) == [0, 4, 5]
 
 
 @pytest.mark.parametrize("call", ["open", "fchmod"])
@@ -130,8 +131,8 @@ def test_a_segment_that_cannot_be_opened_raises_nothing_and_is_tried_again(tmp_p
     monkeypatch.undo()
     spool._retry_open = 0.0
     assert spool.write(HEAD)
-    assert (spool.written, spool.failed) == (1, 2)
-    assert numbers(tmp_path) == [2]
+    assert (spool.written, spool.failed) == (2, 2)  # the second tells of the loss
+    assert numbers(tmp_path) == [2, 3]
     assert len(list(tmp_path.iterdir())) == 1
 
 

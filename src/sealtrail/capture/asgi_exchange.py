@@ -150,5 +150,5 @@ class HttpExchange(AsgiExchange):
     async def refuse(self, block: str) -> None:
         body = self.refusal(block)
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.refusal_headers()]
-        await self._send({"type": "http.response.start", "status": 403, "headers": headers})
+        await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})

@@ -8,7 +8,7 @@ from time import perf_counter_ns, time
 from typing import TYPE_CHECKING, Final
 
 from sealtrail import scrub
-from sealtrail.capture import context, ordinary, otel
+from sealtrail.capture import closing, context, ordinary, otel
 from sealtrail.capture.context import Call
 from sealtrail.capture.head import Head
 from sealtrail.capture.ids import is_plain_traceparent, new_ids, parse_traceparent, valid_request_id, written
@@ -138,9 +138,15 @@ class Exchange(Call):
 
     def refusal(self, block: str) -> bytes:
         """Record that a block refused the request; the body to answer in the application's place."""
-        body = b'{"error":"blocked","request_id":"%b"}\n' % self.request_id.encode("ascii", "replace")
-        self.status, self.mime, self.sent = 403, "application/json", len(body)
-        self.refused(block)
+        if block == closing.UNRECORDED:
+            # Not an event: there is no room for one. The spool counts it.
+            self.status, body = 503, closing.body(self.request_id)
+        else:
+            self.status = 403
+            body = b'{"error":"blocked","request_id":"%b"}\n' % self.request_id.encode("ascii", "replace")
+        self.mime, self.sent = "application/json", len(body)
+        if self.status == 403:
+            self.refused(block)
         return b"" if self.is_head else body
 
     def refused(self, block: str) -> None:
@@ -156,6 +162,7 @@ class Exchange(Call):
             ("Content-Length", str(self.sent)),
             ("Cache-Control", "no-store"),
             ("X-Request-ID", self.request_id),
+            *((("Retry-After", str(closing.RETRY_SECONDS)),) if self.status == 503 else ()),
         ]
 
     @property

@@ -17,6 +17,7 @@ import msgspec
 from sealtrail.capture import policies
 from sealtrail.capture.address import Addresses
 from sealtrail.capture.blocks import Blocks
+from sealtrail.capture.closing import Closing
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.pseudonym import Pseudonyms
 from sealtrail.errors import UsageError
@@ -57,8 +58,9 @@ class Recorder:
     def __init__(self, settings: CaptureSettings, *, version: str = "", environment: str = "") -> None:
         self.settings = settings
         self.addresses = Addresses(settings.trusted_proxies)
-        self.spool = _spool(settings.spool)
-        self.blocks = Blocks(settings.spool)
+        self.spool = _spool(settings.spool, settings.spool_bytes)
+        closes = settings.on_full == "refuse"
+        self.blocks = Closing(settings.spool, self.spool) if closes else Blocks(settings.spool)
         self.pseudonyms = Pseudonyms(settings.pseudonym_key, settings.spool)
         self.errors = 0
         self._version = version
@@ -76,6 +78,7 @@ class Recorder:
             host=hostile.text(socket.gethostname(), 256, notes),
             pid=os.getpid(),
         )
+        self.spool.constants = self.constants
 
     def record(
         self,
@@ -203,13 +206,18 @@ _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
 _default: Recorder | None = None
 
 
-def _spool(folder: Path) -> Spool:
-    """The process's spool in a folder: one process is one emitter there, however many services it runs."""
+def _spool(folder: Path, limit: int) -> Spool:
+    """The process's spool in a folder: one process is one emitter there, however many services it runs.
+
+    `limit`: what the folder may hold in bytes, 0 for the default.
+    """
     key = os.path.abspath(folder)  # noqa: PTH100 - without a look at the disk, which may not be there yet
     with _lock:
         spool = _spools.get(key)
         if spool is None:
             spool = _spools[key] = Spool(Path(key))
+        if limit:
+            spool.bound(limit)
         return spool
 
 
@@ -255,9 +263,9 @@ def default() -> Recorder:
     try:
         return configured()
     except UsageError:
-        # An act outside of any request must not fail for the sake of proxies, nor of a policy: without one,
-        # every secret is replaced.
-        settings = CaptureSettings.from_environment()
+        # An act outside of any request must not fail for the sake of a setting that is misspelt, nor of a
+        # policy: without one, every secret is replaced. Whoever sets up a middleware is told.
+        settings = CaptureSettings.from_environment(lenient=True)
         return _serving_acts(Recorder(msgspec.structs.replace(settings, trusted_proxies=())))
 
 

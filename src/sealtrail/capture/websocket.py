@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sealtrail.capture import denied
 from sealtrail.capture.asgi_exchange import REQUEST_ID, AsgiExchange, Message
+from sealtrail.capture.closing import UNRECORDED
 from sealtrail.capture.exchange import FAULTS, class_name, record
 from sealtrail.capture.ids import new_id
 
@@ -21,6 +22,7 @@ _NORMAL: Final = 1000
 _GOOD: Final = frozenset({_NORMAL, 1001, 1005})
 # The connection broke: no close was ever said.
 _ABNORMAL: Final = 1006
+_TRY_AGAIN: Final = 1013
 
 
 class WebsocketExchange(AsgiExchange):
@@ -116,9 +118,23 @@ class WebsocketExchange(AsgiExchange):
         return "failure" if isinstance(error, FAULTS) else "unknown"
 
     async def refuse(self, block: str) -> None:
+        if block == UNRECORDED:
+            await self._put_off(block)
+            return
         self.status = 403
         self.refused(block)
         await self._send({"type": "websocket.close", "code": 1008})
+
+    async def _put_off(self, block: str) -> None:
+        """Servers answer a close with 403, which would be the wrong thing to say where they can do better."""
+        if "websocket.http.response" not in (self.scope.get("extensions") or ()):
+            await self._send({"type": "websocket.close", "code": _TRY_AGAIN})
+            return
+        body = self.refusal(block)
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.refusal_headers()]
+        start = {"type": "websocket.http.response.start", "status": self.status, "headers": headers}
+        await self._send(start)
+        await self._send({"type": "websocket.http.response.body", "body": body})
 
 
 def _size(message: Any) -> int:

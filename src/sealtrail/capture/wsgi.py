@@ -172,7 +172,8 @@ class WsgiExchange(Exchange):
     def refuse(self, block: str) -> Iterable[bytes]:
         """Answer in the application's place."""
         body = self.refusal(block)
-        self.start_response("403 Forbidden", self.refusal_headers())
+        status = "403 Forbidden" if self.status == 403 else "503 Service Unavailable"
+        self.start_response(status, self.refusal_headers())
         return [body] if body else []
 
 

@@ -86,7 +86,7 @@ class SealtrailMiddleware:
             return None
         if block is not None:
             body = exchange.refusal(block.id)
-            return HttpResponse(body, status=403, headers=dict(exchange.refusal_headers()))
+            return HttpResponse(body, status=exchange.status, headers=dict(exchange.refusal_headers()))
         exchange.enter()
         return exchange
 

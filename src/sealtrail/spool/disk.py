@@ -7,6 +7,7 @@ from the file is an event that was lost.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import logging
@@ -20,6 +21,7 @@ import uuid_utils
 
 from sealtrail.spool.layout import (
     AUDIT_RESERVE_BYTES,
+    LEAST_SEGMENT_BYTES,
     SEGMENT_BYTES,
     SEGMENT_MODE,
     SPOOL_BYTES,
@@ -28,6 +30,7 @@ from sealtrail.spool.layout import (
     segments,
 )
 from sealtrail.spool.locks import Lock
+from sealtrail.spool.loss import NO_CONSTANTS, Losses
 
 _log: Final = logging.getLogger("sealtrail")
 
@@ -37,13 +40,25 @@ _LOOK_BYTES: Final = 1024 * 1024
 _RETRY_SECONDS: Final = 1.0
 # Events of signal handlers and finalisers that interrupted a write in their own thread.
 _MAX_LATE: Final = 64
+# Among them: what was lost is to be told once the event before it is in the file.
+_TELLING: Final = (b"", b"", True)
+_FULL: Final = "the spool folder is full"
 
 
 class Spool:
     """One process's part of a spool folder. Nothing here raises but what the caller's own signals raise.
 
-    `written`, `failed` (the disk refused) and `dropped` (the folder is full) count events of this process.
+    `written`, `failed` (the disk refused) and `dropped` (the folder is full) count events of this process;
+    `refused` counts requests that were not let in because they could not have been recorded. All of it that
+    is a loss is told in the record, by an event of its own, as soon as there is room again; `constants` are
+    the bytes that follow those of it.
+
+    Where `closes`, nothing happens unrecorded: `is_ready` is asked before each request, and those that were
+    under way when the folder filled up are written into the reserve.
     """
+
+    constants = NO_CONSTANTS
+    closes = False
 
     def __init__(
         self,
@@ -62,11 +77,20 @@ class Spool:
         self._begin()
         _spools.add(self)
 
+    def bound(self, limit_bytes: int) -> None:
+        """What the folder may hold, of which an eighth is for acts."""
+        self.limit_bytes = limit_bytes
+        self.reserve_bytes = min(AUDIT_RESERVE_BYTES, limit_bytes // 8)
+        # Whoever empties the folder leaves a segment that is still written to: those must not fill it.
+        self.segment_bytes = min(SEGMENT_BYTES, max(LEAST_SEGMENT_BYTES, limit_bytes // 128))
+
     def _begin(self) -> None:
         self.emitter = uuid_utils.uuid7().hex
         self.written = 0
         self.failed = 0
         self.dropped = 0
+        self.refused = 0
+        self._losses = Losses()
         # Re-entrant: a signal handler or finaliser that records an event while this thread is writing one
         # must neither wait for itself nor write in the middle.
         self._lock = Lock()
@@ -88,6 +112,8 @@ class Spool:
         self._used = 0
         self._retry_look = 0.0
         self._retry_open = 0.0
+        self._retry_tell = 0.0
+        self._unopened = ""  # why the last segment could not be opened
 
     def write(
         self,
@@ -110,6 +136,7 @@ class Spool:
             if self._busy:
                 if len(self._late) >= _MAX_LATE:
                     self.dropped += 1
+                    self._losses.add("too many events within another one", audit=audit)
                     return False
                 self._late.append((head, tail, audit))
                 return not (certain or fsync)
@@ -150,30 +177,97 @@ class Spool:
             self._torn = True
             if not isinstance(error, OSError):
                 raise
-            return self._lost(f"the spool cannot be written: {error.strerror}")
+            return self._lost(f"the spool cannot be written: {error.strerror}", audit)
         self._room -= count
         if count != len(line):
             self._torn = True
-            return self._lost("the spool took only part of an event: the disk is full")
+            return self._lost("the spool took only part of an event: the disk is full", audit)
         self._torn = False
         self.written += 1
         return True
 
     def _write_late(self) -> None:
         while self._late:
-            self._write(*self._late.pop(0))
+            late = self._late.pop(0)
+            if late is not _TELLING:
+                self._write(*late)
+            elif self._losses and not self._torn:
+                self._tell_losses()
 
-    def _lost(self, message: str) -> bool:
+    def _lost(self, message: str, audit: bool) -> bool:
         self._tell("write", message)
         self.failed += 1
+        self._losses.add(message, audit=audit)
         self._settle()
         self._trouble = True
         return False
 
+    def _tell_losses(self) -> bool:
+        """Put into the record what was lost; False where that cannot be written either."""
+        self._retry_tell = time.monotonic() + _RETRY_SECONDS
+        line = b"%b%b%d}\n" % (self._losses.line(self.constants), self._identity, self._seq)
+        if self._torn:
+            line = b"\n" + line
+        try:
+            count = self._put(line)
+        except OSError as error:
+            # Nothing of it is in the file, so its number is free: asking again and again loses nothing.
+            self._tell("write", f"the spool cannot be written: {error.strerror}")
+            self._settle()
+            self._trouble = self._torn = True
+            return False
+        self._seq += 1
+        self._room -= count
+        self._torn = count != len(line)
+        if self._torn:
+            return self._lost("the spool took only part of an event: the disk is full", audit=True)
+        self.written += 1
+        self._losses = Losses()
+        return True
+
+    def _put(self, line: bytes) -> int:
+        return os.write(self._descriptor, line)
+
     def _settle(self) -> None:
         """Count what was written into the segment; the next event asks for room."""
-        self._size += self._granted - self._room
+        count = self._granted - self._room
+        self._size += count
+        self._used += count
         self._granted = self._room = 0
+
+    def is_ready(self) -> bool:
+        """Whether an event that nobody asks for would be written now. For who does nothing unrecorded.
+
+        After trouble it is found out once a second, by writing what is to be told of it.
+        """
+        if self._room > 0:
+            return True
+        with self._lock:
+            if self._busy:
+                return True  # within a write of this very thread, which finds it out
+            self._busy = True
+            try:
+                ready = self._probe()
+                self._write_late()
+            except OSError:
+                ready = False
+            finally:
+                self._busy = False
+            if not ready:
+                self.refused += 1
+                why = _FULL if self._is_full() else self._unopened or "the spool cannot be written"
+                self._losses.refuse(why)
+        self._say()
+        return ready
+
+    def _probe(self) -> bool:
+        if self._trouble and time.monotonic() < self._retry_tell:
+            return False
+        self._retry_tell = time.monotonic() + _RETRY_SECONDS
+        if self._missing(reserve=False):
+            return False
+        # Only a write says whether the disk takes one.
+        return not self._losses or (self._tell_losses() and not self._missing(reserve=False))
 
     def _ready(self, audit: bool) -> bool:
         """True with room in the folder and an open segment; counts the event where it is not so.
@@ -181,22 +275,43 @@ class Spool:
         Asked now and then, and for each event for as long as something is wrong: then with a look at the
         folder once a second.
         """
+        missing = self._missing(reserve=audit or self.closes)
+        if not missing:
+            return True
+        if missing == _FULL:
+            self.dropped += 1
+        else:
+            self.failed += 1
+        self._losses.add(missing, audit=audit)
+        return False
+
+    def _is_full(self, *, reserve: bool = False) -> bool:
+        return self._used >= self.limit_bytes - (0 if reserve else self.reserve_bytes)
+
+    def _missing(self, *, reserve: bool) -> str:
+        """Have room and an open segment, or say what is missing. `reserve`: also the part for acts."""
         self._settle()
         if not self._trouble or time.monotonic() >= self._retry_look:
             self._look()
+        if self._is_full(reserve=reserve):
+            self._tell("full", f"{_FULL}: events are dropped and counted")
+            if not self._trouble:
+                # An open segment stays however much of it is read: with many writers nothing would come free.
+                self._close()
+            self._trouble = True
+            return _FULL
         self._trouble = True
-        if self._used >= self.limit_bytes - (0 if audit else self.reserve_bytes):
-            self._tell("full", "the spool folder is full: events are dropped and counted")
-            self.dropped += 1
-            return False
         if (self._descriptor < 0 or self._size >= self.segment_bytes) and not self._open():
-            self.failed += 1
-            return False
+            return self._unopened
         # Within the reserve it is asked for each event which kind it is.
-        if self._used < self.limit_bytes - self.reserve_bytes:
-            self._trouble = False
-            self._granted = self._room = max(1, min(_LOOK_BYTES, self.segment_bytes - self._size))
-        return True
+        if not self._is_full():
+            if not self._losses:
+                self._trouble = False
+                spare = self.limit_bytes - self.reserve_bytes - self._used
+                self._granted = self._room = max(1, min(_LOOK_BYTES, self.segment_bytes - self._size, spare))
+            elif time.monotonic() >= self._retry_tell:
+                self._late.append(_TELLING)
+        return ""
 
     def _look(self) -> None:
         """Measure the folder, and see that the open segment is still a file of the folder."""
@@ -245,11 +360,11 @@ class Spool:
             with contextlib.suppress(OSError):
                 staged.unlink()
             self._retry_open = time.monotonic() + _RETRY_SECONDS
-            self._tell(
-                "open", f"no segment can be opened in the spool folder {self.folder}: {error.strerror}"
-            )
+            self._unopened = f"no segment can be opened in the spool folder: {error.strerror}"
+            self._tell("open", f"{self._unopened} ({self.folder})")
             return False
         self._descriptor = descriptor
+        self._unopened = ""
         self._inode = (status.st_dev, status.st_ino)
         self._size = self._granted = self._room = 0
         self._torn = False
@@ -310,6 +425,18 @@ class Spool:
     def close(self) -> None:
         """Let go of the segment, so that a collector may take all of it. A later write opens the next."""
         with self._lock:
+            if self._losses and not self._busy:
+                self._busy = True
+                try:
+                    self._retry_look = self._retry_open = 0.0
+                    if not self._missing(reserve=True):
+                        self._tell_losses()
+                    self._write_late()
+                except OSError:
+                    pass
+                finally:
+                    self._busy = False
+            self._settle()
             self._close()
 
     def _after_fork(self) -> None:
@@ -335,4 +462,11 @@ def _after_fork() -> None:
         spool._after_fork()  # noqa: SLF001 - the hook belongs to the class, and cannot be a method
 
 
+def _at_exit() -> None:
+    """A hole at the end of the numbers is seen by nobody: what was lost is told before they end."""
+    for spool in list(_spools):
+        spool.close()
+
+
 os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

@@ -19,6 +19,7 @@ from sealtrail.event.limits import MAX_EMITTER
 
 # A reader keeps at most one segment per emitter in mind, and a dead writer leaves at most this to read.
 SEGMENT_BYTES: Final = 8 * 1024 * 1024
+LEAST_SEGMENT_BYTES: Final = 16 * 1024  # of a folder that may hold little
 
 # A collector that is down must not fill the application's disk. The last part is for audit events alone.
 SPOOL_BYTES: Final = 1024 * 1024 * 1024

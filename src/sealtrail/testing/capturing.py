@@ -115,6 +115,14 @@ def _writing(original: Callable[..., bool]) -> Callable[..., bool]:
     return write
 
 
+def _asking(original: Callable[..., bool]) -> Callable[..., bool]:
+    @functools.wraps(original)
+    def is_ready(self: Spool) -> bool:
+        return bool(_takers()) or original(self)
+
+    return is_ready
+
+
 def _failing(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def failed(self: Recorder) -> None:
@@ -138,6 +146,7 @@ def _hashing(original: Callable[..., str]) -> Callable[..., str]:
 
 _HOOKS: Final[tuple[tuple[type, str, Callable[[Any], Any]], ...]] = (
     (Spool, "write", _writing),
+    (Spool, "is_ready", _asking),
     (Recorder, "failed", _failing),
     (Pseudonyms, "of", _hashing),
 )
