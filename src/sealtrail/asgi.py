@@ -9,10 +9,11 @@ import os
 from collections.abc import Sequence
 
 from sealtrail.capture.asgi import Application, AsgiCapture
-from sealtrail.capture.choices import SignIns, chosen
+from sealtrail.capture.choices import ApiFields, SignIns, chosen, chosen_fields
 from sealtrail.capture.hooks import join
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import configured
+from sealtrail.capture.watch_asgi import AsgiWatch
 
 
 class SealtrailMiddleware(AsgiCapture):
@@ -33,10 +34,11 @@ class SealtrailMiddleware(AsgiCapture):
         spool: str | os.PathLike[str] | None = None,
         trusted_proxies: Sequence[str] | None = None,
         sign_ins: SignIns = True,
+        api_fields: ApiFields = False,
         scrub: Scrub | None = None,
         session_cookie: str = "session",
     ) -> None:
-        kept = chosen(sign_ins)
+        kept, wanted = chosen(sign_ins), chosen_fields(api_fields)
         recorder = configured(
             service,
             version=version,
@@ -47,5 +49,5 @@ class SealtrailMiddleware(AsgiCapture):
         )
         recorder.sign_ins = kept
         recorder.session_cookie = session_cookie
-        super().__init__(app, recorder)
+        super().__init__(AsgiWatch(app, wanted) if wanted else app, recorder)
         join(app, recorder)

@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sealtrail.capture.choices import SignIns, chosen
+from sealtrail.capture.choices import ApiFields, SignIns, chosen, chosen_fields
 from sealtrail.capture.hooks import join_flask
 from sealtrail.capture.mounted import werkzeug_route
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import configured
+from sealtrail.capture.watch_wsgi import WsgiWatch
 from sealtrail.capture.wsgi import WsgiCapture
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ class SealtrailMiddleware(WsgiCapture):
         spool: str | os.PathLike[str] | None = None,
         trusted_proxies: Sequence[str] | None = None,
         sign_ins: SignIns = True,
+        api_fields: ApiFields = False,
         scrub: Scrub | None = None,
     ) -> None:
-        kept = chosen(sign_ins)
+        kept, wanted = chosen(sign_ins), chosen_fields(api_fields)
         recorder = configured(
             service,
             version=version,
@@ -42,5 +44,5 @@ class SealtrailMiddleware(WsgiCapture):
             scrub=scrub,
         )
         recorder.sign_ins = kept
-        super().__init__(app, recorder, werkzeug_route)
+        super().__init__(WsgiWatch(app, wanted) if wanted else app, recorder, werkzeug_route)
         join_flask()

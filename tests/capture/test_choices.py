@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealtrail.capture.choices import ALL, chosen
+from sealtrail.capture.choices import ALL, ALL_FIELDS, chosen, chosen_fields
 from sealtrail.errors import UsageError
 
 
@@ -24,3 +24,11 @@ def test_a_name_that_is_none_is_refused_with_those_there_are():
     with pytest.raises(UsageError, match="'users'") as refused:
         chosen(["users", "session"])
     assert "signals" in str(refused.value.hint)
+
+
+def test_fields_of_an_api_are_chosen_alike():
+    assert chosen_fields(True) == ALL_FIELDS
+    assert chosen_fields(False) == set()
+    assert chosen_fields("request") == {"request"}
+    with pytest.raises(UsageError, match="api_fields has no 'body'"):
+        chosen_fields(["body"])

@@ -1,4 +1,4 @@
-"""What of sign-ins a door records by itself: `sign_ins=True` for all of it, False for nothing, or names."""
+"""What a door records by itself: True for all there is, False for nothing, or names."""
 
 from __future__ import annotations
 
@@ -11,19 +11,33 @@ from sealtrail.errors import UsageError
 # session: the keyed hash of the session. refused: answers of 401 and 403.
 ALL: Final = frozenset({"signals", "user", "session", "refused"})
 
+# request: names of the fields of queries, forms and JSON documents. response: those of JSON answers, and how
+# many records there are.
+ALL_FIELDS: Final = frozenset({"request", "response"})
+
 SignIns = bool | Collection[str]
+ApiFields = bool | Collection[str]
 
 
 def chosen(given: SignIns) -> frozenset[str]:
-    """The names that are meant. Raises UsageError for one that is none."""
+    """The sign-ins that are meant. Raises UsageError for a name that is none."""
+    return _named("sign_ins", given, ALL)
+
+
+def chosen_fields(given: ApiFields) -> frozenset[str]:
+    """What of an API is meant. Raises UsageError for a name that is none."""
+    return _named("api_fields", given, ALL_FIELDS)
+
+
+def _named(setting: str, given: bool | Collection[str], known: frozenset[str]) -> frozenset[str]:
     if isinstance(given, bool):
-        return ALL if given else frozenset()
+        return known if given else frozenset()
     names = frozenset((given,) if isinstance(given, str) else given)
-    unknown = names - ALL
+    unknown = names - known
     if unknown:
         raise UsageError(
             "usage.setting",
-            f"sign_ins has no {', '.join(sorted(map(repr, unknown)))}",
-            hint=f"It takes True, False, or some of {', '.join(sorted(ALL))}.",
+            f"{setting} has no {', '.join(sorted(map(repr, unknown)))}",
+            hint=f"It takes True, False, or some of {', '.join(sorted(known))}.",
         )
     return names

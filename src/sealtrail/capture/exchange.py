@@ -27,6 +27,7 @@ from sealtrail.event.model import Api, Request
 
 if TYPE_CHECKING:
     from sealtrail.capture.recorder import Recorder
+    from sealtrail.capture.watch import Watch
 
 # Characters. Escaped, each may take six bytes; the recorder shrinks an event whose sum is too much.
 _MAX_URL: Final = 4096
@@ -51,6 +52,7 @@ class Exchange(Call):
     received: int | None = None
     ended = 0
     gone = False
+    watch: Watch | None = None
     outer: weakref.ref[Call] | None = None
     _done = True  # until it is entered
 
@@ -125,6 +127,8 @@ class Exchange(Call):
         try:
             if not self.route:
                 self.complete()
+            if self.watch is not None:
+                self.watch.settle(self)
             line = ordinary.line(self) if error is None and self.is_plain else None
             if line is None:
                 record(self, error)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Flask, got_request_exception, has_request_context, request
 
 from sealtrail.capture import context
-from sealtrail.capture.choices import SignIns, chosen
+from sealtrail.capture.choices import ApiFields, SignIns, chosen, chosen_fields
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.mounted import werkzeug_route
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.session_cookie import session_hash
+from sealtrail.capture.watch_wsgi import WsgiWatch
 from sealtrail.capture.wsgi import Route, WsgiCapture
 from sealtrail.flask import security, signin
 from sealtrail.spool.locks import Lock
@@ -32,9 +33,9 @@ class Sealtrail:
     What is left out comes from the environment: SEALTRAIL_SERVICE, SEALTRAIL_SPOOL,
     SEALTRAIL_TRUSTED_PROXIES, SEALTRAIL_PSEUDONYM_KEY, SEALTRAIL_SCRUB. `trusted_proxies` are CIDRs.
     `sign_ins` says what of sign-ins is recorded by itself: True, False, or some of signals, user, session,
-    refused. `scrub` says how secrets are replaced: a mode such as `hmac`, the path of a TOML file, or what it
-    says as a mapping. Raises UsageError for what it cannot take; once a request is served, nothing here
-    raises.
+    refused. `api_fields` says what of an API: True, False, or some of request, response. `scrub` says how
+    secrets are replaced: a mode such as `hmac`, the path of a TOML file, or what it says as a mapping. Raises
+    UsageError for what it cannot take; once a request is served, nothing here raises.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class Sealtrail:
         spool: str | os.PathLike[str] | None = None,
         trusted_proxies: Sequence[str] | None = None,
         sign_ins: SignIns = True,
+        api_fields: ApiFields = False,
         scrub: Scrub | None = None,
     ) -> None:
         self._sign_ins = chosen(sign_ins)
+        self._api_fields = chosen_fields(api_fields)
         self._scrub = scrub
         self._service = service
         self._version = version
@@ -67,7 +70,8 @@ class Sealtrail:
         recorder = self._recorder(service or self._service)
         recorder.sign_ins = self._sign_ins
         app.extensions[_EXTENSION] = recorder
-        capture = WsgiCapture(app.wsgi_app, recorder, werkzeug_route)
+        inner = WsgiWatch(app.wsgi_app, self._api_fields) if self._api_fields else app.wsgi_app
+        capture = WsgiCapture(inner, recorder, werkzeug_route)
         app.wsgi_app = capture  # type: ignore[method-assign]
         if self._sign_ins:
             capture.app = _first(app, capture, self._sign_ins)

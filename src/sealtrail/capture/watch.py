@@ -1,0 +1,113 @@
+"""What goes by of one request and its answer is looked at, for the names of fields that its record tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from sealtrail.capture.api import api_of
+from sealtrail.capture.bodies import Body, Json, body_of
+from sealtrail.capture.field_names import Names
+
+if TYPE_CHECKING:
+    from sealtrail.capture.exchange import Exchange
+    from sealtrail.capture.recorder import Recorder
+
+_REQUEST: Final = "sealtrail.request.fields"
+_RESPONSE: Final = "sealtrail.response.fields"
+_COUNT: Final = "sealtrail.response.count"
+
+
+class Watch:
+    """One request and its answer. It knows no exchange: one that nobody closes must not be held by it.
+
+    `wanted` is what is looked at; `request` and `response` are the bodies, None where nothing looks at them.
+    """
+
+    def __init__(self, recorder: Recorder, wanted: frozenset[str], mime: str, encoding: str = "") -> None:
+        self.recorder = recorder
+        self.wanted = wanted
+        self.request: Body | None = body_of(mime, encoding) if mime and "request" in wanted else None
+        self.response: Body | None = None
+
+    def answers(self, headers: Iterable[tuple[Any, Any]]) -> None:
+        """The head of the answer, as texts or as bytes."""
+        if "response" not in self.wanted:
+            return
+        mime = encoding = ""
+        for name, value in headers:
+            if len(name) not in {12, 16}:
+                continue
+            lower = name.lower()
+            if lower in {"content-type", b"content-type"}:
+                mime = value if isinstance(value, str) else value.decode("latin-1")
+            elif lower in {"content-encoding", b"content-encoding"}:
+                encoding = value if isinstance(value, str) else value.decode("latin-1")
+        body = body_of(mime, encoding) if mime else None
+        self.response = body if isinstance(body, Json) else None
+
+    def heard(self, data: bytes) -> None:
+        """The next part of the request's body, as the application has it. Never raises."""
+        try:
+            if self.request is not None:
+                self.request.feed(data)
+        except Exception:  # the application's data matters more than our look at it
+            self.recorder.failed()
+
+    def said(self, data: bytes) -> None:
+        """The next part of the answer's body. Never raises."""
+        try:
+            if self.response is not None:
+                self.response.feed(data)
+        except Exception:  # as above
+            self.recorder.failed()
+
+    def settle(self, call: Exchange) -> None:
+        """The request is over: its record is about to be made. Never raises."""
+        try:
+            if "request" in self.wanted:
+                self._settle_request(call)
+            if self.response is not None:
+                self._settle_response(call, self.response)
+        except Exception:  # the record matters more than what it would say of fields
+            self.recorder.failed()
+
+    def _settle_request(self, call: Exchange) -> None:
+        body, query, length = self.request, call.head.query, call.head.length
+        if body is None and not query:
+            return
+        names = Names()
+        if query:
+            names.form(query.encode("latin-1", "replace"))
+        if body is not None and body.size:
+            if length.isdecimal() and int(length[:15]) == body.size:
+                body.is_over = True
+            if not body.name(names):
+                call.note("request.unreadable")
+        if names.found:
+            api_of(call).request_fields = names.told()
+        if names.is_cut:
+            call.truncated += (_REQUEST,)
+
+    def _settle_response(self, call: Exchange, body: Body) -> None:
+        if not body.size:
+            return
+        names = Names()
+        body.name(names)
+        api = api_of(call)
+        # What the application itself has said counts.
+        if not api.response_fields and names.found:
+            api.response_fields = names.told()
+            if names.is_cut:
+                call.truncated += (_RESPONSE,)
+        if api.response_count is None:
+            api.response_count = body.count()
+            if isinstance(body, Json) and body.is_uncounted:
+                call.truncated += (_COUNT,)
+
+
+def watched(call: Exchange, wanted: frozenset[str], encoding: str = "") -> Watch:
+    """Look at what goes by of a request from here on."""
+    watch = Watch(call.recorder, wanted, call.head.mime, encoding)
+    call.watch = watch
+    return watch
