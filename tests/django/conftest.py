@@ -161,7 +161,10 @@ def project(tmp_path_factory) -> Iterator[None]:
         SECRET_KEY="for tests",
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF=urls,
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": database}},
+        DATABASES={
+            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": database},
+            "other": {"ENGINE": "django.db.backends.sqlite3", "NAME": database.with_name("other.sqlite3")},
+        },
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
         MIDDLEWARE=MIDDLEWARE,
         SESSION_ENGINE="django.contrib.sessions.backends.cache",
@@ -180,6 +183,45 @@ def project(tmp_path_factory) -> Iterator[None]:
     connections.close_all()
     yield
     connections.close_all()
+
+
+@pytest.fixture(scope="session")
+def shop(project) -> SimpleNamespace:
+    """Models of every kind, and their tables in both databases."""
+    from django.db import connections, models
+
+    class Place(models.Model):  # noqa: DJ008 - nobody prints it
+        name = models.CharField(max_length=50)
+        seen = models.IntegerField(default=0)
+
+        class Meta:
+            app_label = "auth"
+
+    class Bar(Place):  # noqa: DJ008 - nobody prints it
+        licence = models.CharField(max_length=50)
+
+        class Meta:
+            app_label = "auth"
+
+    class Inn(Place):  # noqa: DJ008 - nobody prints it
+        class Meta:
+            app_label = "auth"
+            proxy = True
+
+    class Tag(models.Model):  # noqa: DJ008 - nobody prints it
+        key = models.CharField(max_length=40, primary_key=True)
+        data = models.JSONField(default=dict)
+        places = models.ManyToManyField(Place)
+        main = models.ForeignKey(Place, null=True, on_delete=models.SET_NULL, related_name="+")
+
+        class Meta:
+            app_label = "auth"
+
+    for connection in connections.all():
+        with connection.schema_editor() as editor:
+            for model in (Place, Bar, Tag):
+                editor.create_model(model)
+    return SimpleNamespace(Place=Place, Bar=Bar, Inn=Inn, Tag=Tag)
 
 
 def _wsgi(handler, method, target, headers, body, draw, **extra):

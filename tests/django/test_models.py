@@ -7,6 +7,14 @@ from sealtrail.django.middleware import SealtrailMiddleware
 
 
 @pytest.fixture
+def django_queries(project):
+    """Counts queries as Django does."""
+    from django.test import TestCase
+
+    return TestCase().assertNumQueries
+
+
+@pytest.fixture
 def told(project, spool, events, monkeypatch):
     """Changes of all models are recorded; (action, id of the target) of every event."""
     from django.contrib.auth.models import Group, User
@@ -123,3 +131,173 @@ def test_models_may_be_named_in_the_setting(project, spool, monkeypatch, events)
     finally:
         made[0].remove()
     assert [e["event.action"] for e in events()] == ["auth_group.create", "auth_group.delete"]
+
+
+@pytest.fixture
+def listening(shop, spool, monkeypatch):
+    """Listens as `listening(["auth.Place"], old="loaded")` until the end."""
+    from django.db import transaction
+
+    from sealtrail.django.models import Models
+
+    monkeypatch.setattr(recorder, "_default", None)
+    made = recorder.configured("shop", spool=spool)
+    token, begun = context.current.set(None), []
+
+    def listening(labels, **given):
+        begun.append(Models(labels, **given))
+        begun[-1].listen()
+
+    yield listening
+    for models in begun:
+        models.remove()
+    with transaction.atomic():
+        for model in (shop.Tag, shop.Bar, shop.Place):
+            model.objects.all().delete()
+    context.current.reset(token)
+    made.spool.close()
+
+
+@pytest.fixture
+def changes(events):
+    """(action, what changed) of every event."""
+    return lambda: [
+        (
+            e["event.action"].removeprefix("auth_"),
+            {c["path"]: (c.get("old"), c.get("new")) for c in e.get("sealtrail.change", ())},
+        )
+        for e in events()
+    ]
+
+
+def test_a_save_that_fails_before_its_statement_hides_no_later_one(listening, shop, changes):
+    place = shop.Place.objects.create(name="a")
+    listening(["auth.Place"])
+    place.seen = "not a number"
+    with pytest.raises(ValueError, match="number"):
+        place.save()
+    for _ in range(2):
+        shop.Place.objects.update(seen=7)
+    assert [action for action, _ in changes()] == ["place.update"] * 2
+
+
+def test_old_values_are_those_that_are_overwritten(listening, shop, changes, django_queries):
+    place = shop.Place.objects.create(name="a")
+    shop.Place.objects.update(name="b")  # by somebody else
+    listening(["auth.Place"])
+    place.name = "c"
+    with django_queries(2):
+        place.save()
+    place.name = "never stored"
+    place.delete()
+    (_, updated), (action, deleted) = changes()
+    assert updated == {"name": ("b", "c")}
+    assert (action, deleted["name"]) == ("place.delete", ("c", None))
+
+
+def test_old_values_that_were_loaded_cost_no_query(listening, shop, changes, django_queries):
+    from django.db.models import F
+
+    shop.Place.objects.create(name="a")
+    listening(["auth.Place"], old="loaded")
+    place = shop.Place.objects.get()
+    shop.Place.objects.update(name="b")
+    del place.__dict__["seen"]
+    place.refresh_from_db(fields=["seen"])
+    place.name, place.seen = "c", F("seen") + 1
+    with django_queries(1):
+        place.save()
+    place.refresh_from_db()
+    place.seen = 5
+    place.save()
+    lazy = shop.Place.objects.only("id").get()
+    lazy.name = "d"
+    with django_queries(1):
+        lazy.save(update_fields=["name"])
+    assert changes()[1:] == [
+        ("place.update", {"name": ("a", "c"), "seen": (0, "F(seen) + Value(1)")}),
+        ("place.update", {"seen": (1, 5)}),
+        ("place.update", {"name": (None, "d")}),
+    ]
+
+
+def test_what_was_loaded_is_not_what_is_stored_once_it_was_rolled_back(listening, shop, changes):
+    from django.db import transaction
+
+    place = shop.Place.objects.create(name="a")
+    listening(["auth.Place"], old="loaded")
+    place = shop.Place.objects.get()
+    with transaction.atomic():
+        place.name = "b"
+        place.save()
+        transaction.set_rollback(True)
+    place.save()
+    ((action, change),) = changes()
+    assert (action, change["name"]) == ("place.update", (None, "b"))
+
+
+def test_a_row_that_is_saved_under_a_key_of_its_own_is_an_update_if_it_was_there(listening, shop, changes):
+    shop.Tag.objects.create(key="t", data={"a": 1})
+    listening(["auth.Tag"])
+    shop.Tag(key="t", data={"a": 2}).save()
+    shop.Tag(key="u").save()
+    assert changes()[0] == ("tag.update", {"data.a": (1, 2)})
+    assert [action for action, _ in changes()] == ["tag.update", "tag.create"]
+
+
+def test_what_a_model_inherits_and_its_proxies_are_its_own(listening, shop, changes):
+    place = shop.Place.objects.create(name="p")
+    listening(["auth.Bar", "auth.Place"], exclude=["auth.Place.seen"])
+    bar = shop.Bar.objects.create(name="a", licence="x")
+    bar.name = "b"
+    bar.save()
+    shop.Bar.objects.update(name="c")  # of the table it inherits from
+    inn = shop.Inn.objects.get(pk=place.pk)
+    inn.name = "q"
+    inn.save()
+    inn.seen = 1
+    inn.save()
+    assert [action for action, _ in changes()] == [
+        "bar.create",
+        "bar.update",
+        "place.update",
+        "place.update",
+    ]
+    assert changes()[1][1] == {"name": ("a", "b")}
+    assert changes()[3][1] == {"name": ("p", "q")}
+
+
+def test_a_deletion_takes_all_that_hangs_on_it_along(listening, shop, changes):
+    place = shop.Place.objects.create(name="a")
+    tag = shop.Tag.objects.create(key="t", main=place)
+    tag.places.add(place)
+    listening(["auth.Place", "auth.Tag"])
+    place.delete()
+    found = sorted(action for action, _ in changes())
+    assert found == ["place.delete", "tag.update", "tag_places.delete"]
+
+
+def test_statements_by_hand_are_found_however_they_name_a_table(listening, shop, changes):
+    from django.db import connection
+
+    listening(["auth.Place"])
+    with connection.cursor() as cursor:
+        cursor.execute("insert into MAIN.Auth_Place (name, seen) values ('x', 1)")
+        cursor.executemany("UPDATE auth_place SET name = %s", [("a",), ("b",)])
+    assert [action for action, _ in changes()] == ["place.create", "place.update"]
+
+
+def test_models_that_are_not_named_are_deleted_as_fast_as_ever(listening, shop, django_queries):
+    place = shop.Place.objects.create(name="p")
+    listening(["auth.Group"])
+    with django_queries(1):
+        shop.Place.objects.filter(pk=place.pk)._raw_delete("default")
+
+
+@pytest.mark.parametrize("given", [{"old": "older"}, {"exclude": ["auth.Nothing"]}])
+def test_what_is_no_choice_is_refused(project, given):
+    from sealtrail.django.models import Models
+    from sealtrail.errors import UsageError
+
+    with pytest.raises(UsageError):
+        Models("all", **given).listen()

@@ -7,6 +7,7 @@ recorded before the commit as well, and where that fails there is no commit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 from sealtrail.capture.acts import intend, record
@@ -66,7 +67,7 @@ class Pending:
         self.before: dict[Any, Any] = {}
         self._changes: list[RowChange] = []
         self._beyond: dict[tuple[str, str], int] = {}
-        self._marks: list[tuple[int, dict[tuple[str, str], int]]] = []
+        self._marks: dict[str, tuple[int, dict[tuple[str, str], int]]] = {}
 
     def __len__(self) -> int:
         return len(self._changes) + len(self._beyond)
@@ -78,21 +79,27 @@ class Pending:
             key = (change.verb, change.table)
             self._beyond[key] = self._beyond.get(key, 0) + (1 if change.rows is None else max(change.rows, 0))
 
-    def savepoint(self) -> None:
-        self._marks.append((len(self._changes), dict(self._beyond)))
+    def savepoint(self, name: str) -> None:
+        self._marks[name] = (len(self._changes), dict(self._beyond))
 
-    def release(self) -> None:
-        if self._marks:
-            self._marks.pop()
+    def release(self, name: str) -> None:
+        self._marks = self._before(name)
 
-    def back(self) -> None:
-        """To the last savepoint."""
-        if self._marks:
-            length, self._beyond = self._marks.pop()
-            del self._changes[length:]
+    def back(self, name: str) -> None:
+        """To a savepoint, whatever savepoints were made after it. It stays."""
+        # Of one that was made before anything was listened to: all that is known came after it.
+        length, beyond = self._marks.get(name, (0, {}))
+        self._marks = {**self._before(name), name: (length, beyond)}
+        del self._changes[length:]
+        self._beyond = dict(beyond)
+
+    def _before(self, name: str) -> dict[str, tuple[int, dict[tuple[str, str], int]]]:
+        """The savepoints that are older than this one. One that is not known is older than all that are."""
+        older = takewhile(name.__ne__, self._marks) if name in self._marks else ()
+        return {known: self._marks[known] for known in older}
 
     def clear(self) -> None:
-        self._changes, self._beyond, self._marks = [], {}, []
+        self._changes, self._beyond, self._marks = [], {}, {}
         self.before, self.broken = {}, False
 
     def prepare(self) -> None:
@@ -107,7 +114,30 @@ class Pending:
                 hint="The application's log says why. Nothing was committed.",
             )
         for change in self._changes:
-            change.intent = intend(f"{change.table}.{change.verb}", fsync=self.fsync, **change.said())
+            if change.intent is None:
+                self.announce(change)
+
+    def announce(self, change: RowChange) -> None:
+        """Announce one. Raises BusyError where it must not be made."""
+        change.intent = intend(f"{change.table}.{change.verb}", fsync=self.fsync, **change.said())
+
+    def alone(self, change: RowChange) -> None:
+        """It is done already, and no commit will tell."""
+        self._tell(change, "success", None)
+
+    def abandoned(self, change: RowChange, error: BaseException) -> None:
+        """It was announced, and has not been made."""
+        self._tell(change, "failure", error)
+
+    def overdue(self, change: RowChange) -> None:
+        """It is committed, by whatever way that told of no commit."""
+        for place, one in enumerate(self._changes):
+            if one is change:
+                del self._changes[place]
+                if self.required and change.intent is None:
+                    self.announce(change)
+                self.alone(change)
+                return
 
     def committed(self) -> None:
         self._sum_up()
@@ -122,15 +152,18 @@ class Pending:
         changes = self._changes
         self.clear()
         for change in changes:
-            record(
-                f"{change.table}.{change.verb}",
-                outcome=outcome,
-                error=error,
-                intent=change.intent,
-                required=self.required,
-                fsync=self.fsync,
-                **change.said(),
-            )
+            self._tell(change, outcome, error)
+
+    def _tell(self, change: RowChange, outcome: str, error: BaseException | None) -> None:
+        record(
+            f"{change.table}.{change.verb}",
+            outcome=outcome,
+            error=error,
+            intent=change.intent,
+            required=self.required,
+            fsync=self.fsync,
+            **change.said(),
+        )
 
     def _sum_up(self) -> None:
         beyond, self._beyond = self._beyond, {}

@@ -26,8 +26,19 @@ from sealtrail.capture.wsgi import ENVIRON_KEY
 from sealtrail.django.signin import LISTENERS, looked_up, name_of, roles_of, session_of
 from sealtrail.errors import UsageError
 
+_AUDIT: Final = {f"audit_{name}": name for name in ("exclude", "required", "fsync", "old")}
 _NAMES: Final = frozenset(
-    {"audit_models", "service", "version", "environment", "scrub", "sign_ins", "spool", "trusted_proxies"}
+    {
+        "audit_models",
+        *_AUDIT,
+        "service",
+        "version",
+        "environment",
+        "scrub",
+        "sign_ins",
+        "spool",
+        "trusted_proxies",
+    }
 )
 
 
@@ -220,10 +231,11 @@ def _configured() -> Recorder:
     given = dict(given)
     sign_ins = chosen(given.pop("sign_ins", True))
     models = given.pop("audit_models", None)
+    chosen_for = {name: given.pop(key) for key, name in _AUDIT.items() if key in given}
     if models:
         from sealtrail.django.models import Models
 
-        Models(models).listen()
+        Models(models, **chosen_for).listen()
     recorder = configured(**given)
     recorder.sign_ins = sign_ins
     return recorder

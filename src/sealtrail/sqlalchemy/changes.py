@@ -82,12 +82,7 @@ class Capture:
             self._listen(one, "after_cursor_execute", self._driven)
             self._listen(one, "begin", self._begun)
             self._listen(one, "rollback", self._begun)
-            for name, act in (
-                ("savepoint", Pending.savepoint),
-                ("rollback_savepoint", Pending.back),
-                ("release_savepoint", Pending.release),
-            ):
-                self._listen(one, name, functools.partial(self._mark, act))
+            self._listen(one, "savepoint", self._marked)
         self._listen(Mapper, "before_update", self._updating)
         for verb in _AFTER:
             self._listen(Mapper, f"after_{verb}", getattr(self, _AFTER[verb]))
@@ -228,15 +223,17 @@ class Capture:
 
     def _begun(self, connection: Connection) -> None:
         """It begins, or is rolled back: nothing waits."""
-        self._mark(Pending.clear, connection)
-
-    def _mark(self, act: Callable[[Pending], None], connection: Connection, *_: Any) -> None:
         try:
             found = connection.info.get(self)
             if found is not None:
-                act(found)
-            elif act is Pending.savepoint:
-                act(self._pending(connection))
+                found.clear()
+        except Exception:  # a connection that is closed has no more to tell
+            default().failed()
+
+    def _marked(self, connection: Connection, *_: Any) -> None:
+        """Before the first savepoint: what is changed after it may be taken back."""
+        try:
+            self._pending(connection)
         except Exception:  # a connection that is closed has no more to tell
             default().failed()
 
@@ -248,14 +245,24 @@ def _autocommits(connection: Connection) -> bool:
 
 
 def _watch_commits(connection: Connection) -> None:
-    """Learn of each commit of an engine when it has returned: its own event comes before."""
+    """Learn of each commit of an engine when it has returned: its own event comes before.
+
+    And of savepoints by their names, which the events do not know.
+    """
     dialect: Any = connection.dialect
     if getattr(dialect, _WATCHED, False):
         return
     commit, rollback = dialect.do_commit, dialect.do_rollback
 
+    for name, act in (
+        ("do_savepoint", Pending.savepoint),
+        ("do_rollback_to_savepoint", Pending.back),
+        ("do_release_savepoint", Pending.release),
+    ):
+        setattr(dialect, name, functools.partial(_named, getattr(dialect, name), act))
+
     def do_commit(connection: Any) -> None:
-        waiting = [one for one in list(getattr(connection, "info", {}).values()) if isinstance(one, Pending)]
+        waiting = _waiting(connection)
         try:
             for one in waiting:
                 one.prepare()
@@ -276,6 +283,16 @@ def _watch_commits(connection: Connection) -> None:
 
     dialect.do_commit = do_commit
     setattr(dialect, _WATCHED, True)
+
+
+def _waiting(connection: Any) -> list[Pending]:
+    return [one for one in list(getattr(connection, "info", {}).values()) if isinstance(one, Pending)]
+
+
+def _named(do: Callable[..., Any], act: Callable[[Pending, str], None], connection: Any, name: str) -> None:
+    do(connection, name)
+    for one in _waiting(connection):
+        act(one, name)
 
 
 def _flush_begins(_session: Session, flush: UOWTransaction, _objects: Any) -> None:
