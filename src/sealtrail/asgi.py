@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from sealtrail.capture.asgi import Application, AsgiCapture
 from sealtrail.capture.choices import ApiFields, SignIns, chosen, chosen_fields
 from sealtrail.capture.hooks import join
+from sealtrail.capture.person import identifies
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import configured
 from sealtrail.capture.watch_asgi import AsgiWatch
+
+__all__ = ["SealtrailMiddleware", "identifies"]
 
 
 class SealtrailMiddleware(AsgiCapture):

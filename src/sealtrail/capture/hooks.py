@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from sealtrail.capture import context
+from sealtrail.capture import context, quart_user, starlette_auth
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.head import as_octets
 from sealtrail.capture.mounted import below, werkzeug_route
@@ -19,6 +19,7 @@ from sealtrail.capture.recorder import Recorder
 def join(app: Any, recorder: Recorder) -> None:
     """Have an application's hooks tell its requests what is not in their scope. Others are left alone."""
     try:
+        starlette_auth.join(app)
         owner = getattr(app, "__self__", app)  # `app.asgi_app` is a method of it
         for module, name, joined in _JOINED:
             framework = sys.modules.get(module)
@@ -33,6 +34,8 @@ def _join_quart(quart: Any, app: Any) -> None:
     # Coroutines: plain functions would be sent to a thread for each request.
     signals.request_started.connect(_quart_request, app)
     signals.websocket_started.connect(_quart_websocket, app)
+    signals.request_finished.connect(_quart_answered, app)
+    signals.websocket_finished.connect(_quart_left, app)
     for signal in (signals.got_request_exception, signals.got_websocket_exception):
         signal.connect(_quart_exception, app)
 
@@ -43,6 +46,16 @@ async def _quart_request(*_: Any, **__: Any) -> None:
 
 async def _quart_websocket(*_: Any, **__: Any) -> None:
     _note_route(sys.modules["quart"].websocket)
+
+
+async def _quart_answered(app: Any, **_: Any) -> None:
+    quart = sys.modules["quart"]
+    quart_user.note_signed_in(app, quart.g, quart.session, quart.request)
+
+
+async def _quart_left(app: Any, **_: Any) -> None:
+    quart = sys.modules["quart"]
+    quart_user.note_signed_in(app, quart.g, quart.session, quart.websocket)
 
 
 async def _quart_exception(*_: Any, exception: BaseException, **__: Any) -> None:

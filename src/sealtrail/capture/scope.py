@@ -8,6 +8,7 @@ from typing import Any, Final
 from sealtrail.capture.context import NOBODY, Actor, described
 from sealtrail.capture.head import as_octets
 from sealtrail.capture.marks import Marks
+from sealtrail.capture.person import person_of
 
 _MAX_ROUTE: Final = 1024  # characters of a path that is compared with its parameters
 
@@ -48,14 +49,27 @@ def mount_of(scope: Mapping[str, Any], path: str, marks: Marks) -> str:
 
 
 def user_of(scope: Mapping[str, Any], marks: Marks) -> Actor:
-    """The user that a middleware such as Starlette's AuthenticationMiddleware has put there."""
+    """The user that a middleware such as Starlette's AuthenticationMiddleware has put there.
+
+    Litestar's need not say of itself that it is signed in, nor must `request.state.user`.
+    """
     user = scope.get("user")
-    if user is None or getattr(user, "is_authenticated", None) is not True:
+    if user is None:
+        state = scope.get("state")
+        user = state.get("user") if isinstance(state, dict) else None
+        return NOBODY if user is None else person_of(user, marks)
+    if "litestar_app" in scope:
+        found = person_of(user, marks)
+        # Where the user is of the application's own making, its token may say who it is.
+        return person_of(_told(scope.get("auth"), "sub"), marks) if found is NOBODY else found
+    if getattr(user, "is_authenticated", None) is not True:
         return NOBODY
-    identity = _told(user, "identity") or _told(user, "username") or _told(user, "display_name")
+    identity = _told(user, "identity") or getattr(user, "__dict__", {}).get("id")
+    identity = identity or _told(user, "username") or _told(user, "display_name")
     if not identity:
         return NOBODY
-    return described(marks, identity, user_name=_told(user, "display_name"), roles=(), tenant="")
+    roles = person_of(user, marks).roles
+    return described(marks, identity, user_name=_told(user, "display_name"), roles=roles, tenant="")
 
 
 def _told(user: Any, name: str) -> Any:
