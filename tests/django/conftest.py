@@ -127,6 +127,32 @@ def incurious(request):
     return HttpResponse("I never asked")
 
 
+READ = {
+    "body": lambda request: request.body,
+    "post": lambda request: sorted([*request.POST, *request.FILES]),
+    "parts": lambda request: list(iter(lambda: request.read(7), b"")),
+    "lines": list,
+    "nothing": lambda request: None,
+}
+
+
+ROWS = [b'[{"id": 1},', b'{"id": 2}]']
+
+
+async def _asynchronous():
+    for part in ROWS:
+        yield part
+
+
+def fields(request, how):
+    READ[how](request)
+    rows = [{"id": 1, "owner": {"name": "hush"}}, {"id": 2}]
+    if "stream" in request.GET:
+        parts = _asynchronous() if hasattr(request, "scope") else iter(ROWS)
+        return StreamingHttpResponse(parts, content_type="application/json")
+    return JsonResponse({"rows": rows})
+
+
 urls = types.ModuleType("urls")
 urls.urlpatterns = [
     path("items/<int:number>", item),
@@ -143,6 +169,7 @@ urls.urlpatterns = [
     path("login", login),
     path("logout", logout),
     path("forbidden", forbidden),
+    path("fields/<str:how>", fields),
     path("challenge", challenge),
     path("password", password),
     path("whoami", whoami),
@@ -244,7 +271,7 @@ def _wsgi(handler, method, target, headers, body, draw, **extra):
         **extra,
     }
     if body:
-        environ["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
+        environ["CONTENT_TYPE"] = headers.get("Content-Type", "application/x-www-form-urlencoded")
 
     def start_response(status, pairs, exc_info=None):
         sent.update(status=int(status[:3]), pairs=pairs)
@@ -277,7 +304,7 @@ def _asgi(handler, method, target, headers, body, draw, **extra):
         "server": ("127.0.0.1", 80),
         **extra,
     }
-    if body:
+    if body and "Content-Type" not in headers:
         scope["headers"].append((b"content-type", b"application/x-www-form-urlencoded"))
 
     async def serve():

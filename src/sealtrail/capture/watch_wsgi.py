@@ -122,18 +122,18 @@ class Input:
 
         return reading
 
-    def read(self, *arguments: Any) -> bytes:
-        data: bytes = self._stream.read(*arguments)
+    def read(self, *arguments: Any, **named: Any) -> bytes:
+        data: bytes = self._stream.read(*arguments, **named)
         self._watch.heard(data)
         return data
 
-    def readline(self, *arguments: Any) -> bytes:
-        data: bytes = self._stream.readline(*arguments)
+    def readline(self, *arguments: Any, **named: Any) -> bytes:
+        data: bytes = self._stream.readline(*arguments, **named)
         self._watch.heard(data)
         return data
 
-    def readlines(self, *arguments: Any) -> list[bytes]:
-        lines: list[bytes] = self._stream.readlines(*arguments)
+    def readlines(self, *arguments: Any, **named: Any) -> list[bytes]:
+        lines: list[bytes] = self._stream.readlines(*arguments, **named)
         for line in lines:
             self._watch.heard(line)
         return lines

@@ -13,7 +13,7 @@ from django.http import HttpResponse
 
 from sealtrail.capture import context, denied
 from sealtrail.capture.asgi import SCOPE_KEY
-from sealtrail.capture.choices import chosen
+from sealtrail.capture.choices import chosen, chosen_fields
 from sealtrail.capture.context import NOBODY, Actor, described
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import as_octets, of_environ, of_scope
@@ -24,11 +24,13 @@ from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.session_cookie import of_session
 from sealtrail.capture.wsgi import ENVIRON_KEY
 from sealtrail.django.signin import LISTENERS, looked_up, name_of, roles_of, session_of
+from sealtrail.django.watching import watch_request, watch_response
 from sealtrail.errors import UsageError
 
 _AUDIT: Final = {f"audit_{name}": name for name in ("exclude", "required", "fsync", "old")}
 _NAMES: Final = frozenset(
     {
+        "api_fields",
         "audit_models",
         *_AUDIT,
         "service",
@@ -53,7 +55,7 @@ class SealtrailMiddleware:
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self.get_response = get_response
-        self.recorder = _configured()
+        self.recorder, self._wanted = _configured()
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -99,6 +101,8 @@ class SealtrailMiddleware:
             body = exchange.refusal(block.id)
             return HttpResponse(body, status=exchange.status, headers=dict(exchange.refusal_headers()))
         exchange.enter()
+        if self._wanted:
+            watch_request(exchange, request, self._wanted)
         return exchange
 
     def _tell(self, request: Any, response: Any) -> Any:
@@ -172,6 +176,8 @@ class DjangoExchange(Exchange):
         if 401 <= self.status <= 403 and "refused" in sign_ins:
             denied.tell(self, self.status, response.headers.get("WWW-Authenticate", ""))
         response.headers["X-Request-ID"] = self.request_id
+        if self.watch is not None:
+            watch_response(self.watch, response)
         if response.streaming:
             content = response.streaming_content
             response.streaming_content = (
@@ -190,6 +196,8 @@ class DjangoExchange(Exchange):
         with self._drawn():
             for part in content:
                 self.sent += len(part)
+                if self.watch is not None:
+                    self.watch.said(part)
                 is_open = is_open or opens(self)
                 yield part
 
@@ -198,6 +206,8 @@ class DjangoExchange(Exchange):
         with self._drawn():
             async for part in content:
                 self.sent += len(part)
+                if self.watch is not None:
+                    self.watch.said(part)
                 is_open = is_open or opens(self)
                 yield part
 
@@ -219,7 +229,8 @@ class DjangoExchange(Exchange):
         return _user(self._request, self.marks) if "user" in self.recorder.sign_ins else NOBODY
 
 
-def _configured() -> Recorder:
+def _configured() -> tuple[Recorder, frozenset[str]]:
+    """What records, and what of an API is looked at."""
     given = getattr(settings, "SEALTRAIL", {})
     unknown = set(given) - _NAMES
     if unknown:
@@ -230,6 +241,7 @@ def _configured() -> Recorder:
         )
     given = dict(given)
     sign_ins = chosen(given.pop("sign_ins", True))
+    wanted = chosen_fields(given.pop("api_fields", False))
     models = given.pop("audit_models", None)
     chosen_for = {name: given.pop(key) for key, name in _AUDIT.items() if key in given}
     if models:
@@ -238,4 +250,4 @@ def _configured() -> Recorder:
         Models(models, **chosen_for).listen()
     recorder = configured(**given)
     recorder.sign_ins = sign_ins
-    return recorder
+    return recorder, wanted
