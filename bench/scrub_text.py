@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import time
+import uuid
 from collections.abc import Callable
 
 from sealtrail import scrub
@@ -14,7 +16,22 @@ CLEAN = {
     "clean 80 characters": lambda: scrub.text(SENTENCE),
     "clean 2 kB": lambda: scrub.text((SENTENCE * 26)[:2000]),
 }
+UUIDS = [str(uuid.UUID(int=0x1234567890ABCDEF1234567890ABCDEF * n % 2**128)) for n in range(1, 60)]
+WORDS = base64.b64encode(b"page two of").decode()
 HOSTILE = {
+    "UUIDs in JSON": ('{"items":[' + ",".join(f'{{"id":"{one}"}}' for one in UUIDS))[:2000],
+    "base64 of words": f"{WORDS} " * 120,
+    "base64 of words in a path": f"{WORDS}/" * 120,
+    "base64 of addresses": (base64.b64encode(b"a@example.org, ").decode() + " ") * 95,
+    "almost JWTs": ("eyJhbGciOiJub25lIn." + "a" * 8 + ". ") * 70,
+    "JWT heads in one run": "eyJhbGciOiJub25lIn" * 110 + ".aaaa.bbbb",
+    "marks": "[redacted:" * 200,
+    "marks and names": "[redacted:pin:" * 140,
+    "escapes": "\\u0041" * 330,
+    "percents": "%25" * 660,
+    "numbers almost cards": "4111111111111112 " * 117,
+    "brackets": "pin=" + "{(" * 990,
+    "quotes within quotes": "pin='\\" * 330,
     "JWT starts": "eyJ-" * 500,
     "at signs": "a@" * 1000,
     "separators": "a=" * 1000,

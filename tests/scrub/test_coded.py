@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sealtrail import scrub
 from sealtrail.scrub.coded import Hidden, hidden
+from sealtrail.scrub.shapes import scan
 
 VALUE = "Tr0ub4dor-3xk9"
 # With a listed shape, or under a secret name; put together here.
@@ -25,6 +26,12 @@ SECRETS = (
     f'{{"api_key": "{VALUE}"}}',
     f"Authorization: Custom {VALUE}",
 )
+
+
+@given(st.lists(st.sampled_from(SECRETS) | st.text(alphabet="aB3+/_-=\\n u0041", max_size=20), max_size=6))
+def test_no_scan_says_that_there_is_no_base64_where_there_is(parts):
+    text = "".join(base64.b64encode(part.encode()).decode() if len(part) > 10 else part for part in parts)
+    assert scan(text)[1] or not hidden(text)
 
 
 def standard(text):

@@ -53,6 +53,13 @@ def test_what_stands_around_a_secret_stays():
     assert scrub.text('{"password": "a\\"b", "a": 1}')[0] == '{"password": "[redacted:password]", "a": 1}'
 
 
+@pytest.mark.parametrize(
+    "text", ["password=\nPIN: {}\n", "password: token: {}", "pass=pin={}", "secret =\n  pin={}"]
+)
+def test_an_empty_value_does_not_hide_the_name_that_follows(text):
+    assert PLANTED not in scrub.text(text.format(PLANTED))[0]
+
+
 def test_rules_may_be_kept():
     text = "alice@example.com 078-05-1123"
     assert scrub.text(text, keep={"email"}) == ("alice@example.com [redacted:ssn]", ("message:ssn",))

@@ -114,7 +114,8 @@ def test_nine_in_ten_of_the_labelled_values_are_found_and_one_in_a_hundred_of_th
 
     What is known to be missed has none: nine digits in a row that may be a social security number, and a
     token of three parts whose first begins as no Discord token does. Of the others, six stand behind a name
-    such as `_authToken=`: they have no shape, and scrub.text takes them by that name, as it should.
+    such as `_authToken=`: they have no shape, and scrub.text takes them by that name, as it should. What only
+    refers to a secret, such as `_authToken=${NPM_TOKEN}`, stays.
     """
     rows = [json.loads(row) for row in (corpora / "data/secret_values.jsonl").read_bytes().splitlines()]
     values = [
@@ -128,4 +129,5 @@ def test_nine_in_ten_of_the_labelled_values_are_found_and_one_in_a_hundred_of_th
     assert len(missed) <= 0.1 * len(secrets), missed
     assert len(wrong) <= 0.01 * len(others), wrong
     named = [value for value in others if scrub.text(value)[1] and not findings(value)]
+    assert len(named) <= 6, named
     assert all("_authToken=" in value or "aws_access_key" in value for value in named), named

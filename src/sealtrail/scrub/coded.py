@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 _MIN_RUN: Final = 15
 
 _RUN: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{_MIN_RUN},}}+={{0,2}}", re.ASCII)
-_GATE: Final = b"x" * _MIN_RUN
-_LETTERS: Final = bytes(120 if (chr(c).isalnum() and c < 128) or c in b"+/_-" else c for c in range(256))
+# What base64 is made of becomes x, so that a run of it shows.
+LONG_RUN: Final = b"x" * _MIN_RUN
+LETTERS: Final = bytes(120 if (chr(c).isalnum() and c < 128) or c in b"+/_-" else c for c in range(256))
 _READABLE: Final = bytes(range(32, 127)) + b"\t\r\n"
 
 
@@ -29,7 +30,7 @@ class Hidden(NamedTuple):
 
 def hidden(value: str) -> list[Hidden]:
     """What is readable behind base64, in order; empty for nearly every text."""
-    if len(value) < _MIN_RUN or _GATE not in value.encode("ascii", "replace").translate(_LETTERS):
+    if len(value) < _MIN_RUN or LONG_RUN not in value.encode("ascii", "replace").translate(LETTERS):
         return []
     found: list[Hidden] = []
     for match in _RUN.finditer(value):

@@ -12,8 +12,9 @@ from urllib.parse import unquote, unquote_plus
 
 from sealtrail.scrub.coded import hidden
 from sealtrail.scrub.names import secret_name
+from sealtrail.scrub.placeholders import placeholder_end
 from sealtrail.scrub.policy import MARK, REPLACE, Policy, is_marked
-from sealtrail.scrub.shapes import findings
+from sealtrail.scrub.shapes import Finding, findings, scan
 
 Notes = tuple[str, ...]
 """`FIELD:RULE` for each rule that removed something; never any of the text."""
@@ -24,8 +25,13 @@ MAX_TEXT: Final = 16_384
 # Read backwards from the separator: blanks, a quotation mark that may be escaped, the name.
 _NAME: Final = re.compile(r"\s{0,3}[\"']?\\{0,3}(?P<name>[A-Za-z0-9_.\[\]%$-]{1,64})", re.ASCII)
 _NAMES: Final = re.compile(r"[=:]" + _NAME.pattern, re.ASCII)
+_SEPARATOR: Final = re.compile(r"[=:]")
 _OPEN: Final = re.compile(r">?\s{0,3}(?P<quote>\\{0,7}[\"'])?", re.ASCII)
-_BARE: Final = re.compile(r"[^\s\"'&,;<>|(){}\[\]\\]+")
+# Brackets may stand in a password, and `${NAME:-default}` holds one; one that only closes belongs to what is
+# around.
+_BARE: Final = re.compile(
+    r"(?:[^\s\"'&,;<>|(){}\[\]\\]|\{[^\s\"'{}\\]{0,64}\}|\([^\s\"'()\\]{0,64}\)|\[[^\s\"'\[\]\\]{0,64}\]|[({\[])++"
+)
 _LINE: Final = re.compile(r"[^\r\n\"']+")
 _SKIPPED: Final = frozenset({"null", "none", "true", "false", "undefined", "nil"})
 _TO_LINE_END: Final = frozenset({"authorization", "session"})
@@ -44,8 +50,14 @@ def text(
     """Free text without its secrets, and notes. `keep` names rules whose findings stay, such as email."""
     if len(value) > MAX_TEXT:
         value = value[:MAX_TEXT]
+    found, coded = scan(value)
+    named = ("=" in value or ":" in value) and _has_names(value)
+    if not (found or coded or named or "%" in value or "\\" in value):
+        return value, ()
     rules: list[str] = []
-    result = _once(value, rules, policy, keep, field)
+    result = _replaced(value, found, rules, policy, keep, field) if found else value
+    if found or named:
+        result = _named(result, rules, policy, field)
     if "%" in result or "\\" in result:
         result = _behind_escapes(result, rules, policy, keep, field)
     result = _behind_base64(result, rules, policy, keep, field)
@@ -73,15 +85,26 @@ def _unescaped(match: re.Match[str]) -> str:
 
 def rules_in(value: str, keep: Collection[str] = (), policy: Policy = REPLACE, field: str = "") -> list[str]:
     """Ids of the rules that would remove something from a text that is not percent-encoded."""
+    found, coded = scan(value)
     rules: list[str] = []
-    _behind_base64(_once(value, rules, policy, keep, field), rules, policy, keep, field)
+    result = _named(
+        _replaced(value, found, rules, policy, keep, field) if found else value, rules, policy, field
+    )
+    if coded or found:
+        _behind_base64(result, rules, policy, keep, field)
     return rules
 
 
 def _once(value: str, rules: list[str], policy: Policy, keep: Collection[str], field: str) -> str:
-    value = _by_shape(value, rules, policy, keep, field)
+    found = findings(value)
+    if found:
+        value = _replaced(value, found, rules, policy, keep, field)
+    return _named(value, rules, policy, field)
+
+
+def _named(value: str, rules: list[str], policy: Policy, field: str) -> str:
     if ("=" in value or ":" in value) and _has_names(value):
-        value = _by_name(value, rules, policy, field)
+        return _by_name(value, rules, policy, field)
     return value
 
 
@@ -90,14 +113,18 @@ def _has_names(value: str) -> bool:
     return any(secret_name(name[::-1]) for name in set(_NAMES.findall(value[::-1])))
 
 
-def _by_shape(value: str, rules: list[str], policy: Policy, keep: Collection[str], field: str) -> str:
-    found = findings(value)
-    if not found:
-        return value
+def _replaced(
+    value: str, found: list[Finding], rules: list[str], policy: Policy, keep: Collection[str], field: str
+) -> str:
     parts: list[str] = []
     place = 0
+    marked = MARK in value
     for start, end, rule in sorted(found, key=lambda f: (f.start, -f.end)):
-        if end <= place or rule in keep or value.startswith(MARK, start) or is_marked(value, start):
+        if (
+            end <= place
+            or rule in keep
+            or (marked and (value.startswith(MARK, start) or is_marked(value, start)))
+        ):
             continue
         made = policy.replacement(rule, value[start:end], field)
         if made is None:
@@ -111,27 +138,23 @@ def _by_shape(value: str, rules: list[str], policy: Policy, keep: Collection[str
 def _by_name(value: str, rules: list[str], policy: Policy, field: str) -> str:
     parts: list[str] = []
     done = 0
-    place = _separator(value, 0)
-    while place >= 0:
-        after = place + 1
-        if place >= done and value[place - 1 : place] not in "=:/" and not is_marked(value, place):
-            match = _NAME.match(value[max(0, place - 72) : place][::-1])
-            name = match["name"][::-1] if match is not None else ""
-            rule = secret_name(name)
-            start, end = _value_span(value, after, rule) if rule else (0, 0)
-            made = policy.replacement(rule, value[start:end], field, name) if end > start else None
-            if made is not None:
-                parts += (value[done:start], made)
-                rules.append(rule)
-                done = after = end
-        place = _separator(value, after)
+    marked = MARK in value
+    for separator in _SEPARATOR.finditer(value):
+        place = separator.start()
+        if place < done or value[place - 1 : place] in "=:/":
+            continue
+        match = _NAME.match(value[max(0, place - 72) : place][::-1])
+        name = match["name"][::-1] if match is not None else ""
+        rule = secret_name(name)
+        if not rule or (marked and is_marked(value, place)):
+            continue
+        start, end = _value_span(value, place + 1, rule)
+        made = policy.replacement(rule, value[start:end], field, name) if end > start else None
+        if made is not None:
+            parts += (value[done:start], made)
+            rules.append(rule)
+            done = end
     return "".join((*parts, value[done:])) if parts else value
-
-
-def _separator(value: str, start: int) -> int:
-    equals = value.find("=", start)
-    colon = value.find(":", start, equals if equals >= 0 else len(value))
-    return colon if colon >= 0 else equals
 
 
 def _value_span(value: str, start: int, rule: str) -> tuple[int, int]:
@@ -139,6 +162,9 @@ def _value_span(value: str, start: int, rule: str) -> tuple[int, int]:
     match = _OPEN.match(value, start)
     start = match.end() if match is not None else start
     quote = match["quote"] if match is not None else None
+    none = placeholder_end(value, start)
+    if none and (quote is None or value.startswith(quote, none)):
+        return 0, 0
     if quote is not None:
         end = value.find(quote, start)
         while end > 0 and value[end - 1] == "\\":
@@ -152,6 +178,8 @@ def _value_span(value: str, start: int, rule: str) -> tuple[int, int]:
     else:
         bare = (_LINE if rule in _TO_LINE_END else _BARE).match(value, start)
         end = bare.end() if bare is not None else start
+        if value[end - 1 : end] in {":", "="} and secret_name(value[start : end - 1]):
+            return 0, 0  # nothing, and then the name of the next value
     secret = value[start:end]
     if secret.startswith(MARK) or secret.lower() in _SKIPPED:
         return 0, 0
@@ -192,7 +220,7 @@ def _behind_escapes(value: str, rules: list[str], policy: Policy, keep: Collecti
         return value
     pieces = _PIECES.split(value)
     if len(pieces) > _MAX_PIECES:
-        return _once(decoded(value), rules, policy, keep, field)
+        return _once(plain, rules, policy, keep, field)
     for place, piece in enumerate(pieces):
         if "%" in piece or "\\" in piece:
             hidden = rules_in(decoded(piece), keep, policy, field)

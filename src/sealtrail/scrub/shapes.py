@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from sealtrail.scrub import fast, vendors
+from sealtrail.scrub.coded import LETTERS, LONG_RUN
 from sealtrail.scrub.numbers import CARD, IBAN, SSN, iban_end, is_card
 
 
@@ -202,10 +203,18 @@ _ESCAPES: Final = _re(r"\\(?:\\|[nrtbf]|u[0-9a-fA-F]{4})")
 
 def findings(text: str) -> list[Finding]:
     """Secrets in a text by their shape, in no order, possibly overlapping."""
+    return scan(text)[0]
+
+
+def scan(text: str) -> tuple[list[Finding], bool]:
+    """The same, and whether base64 may stand in the text: False where it was seen that none does."""
     found: list[Finding] = []
-    if "\\" in text:
+    escaped = "\\" in text
+    if escaped:
         text = _ESCAPES.sub(_blanks, text)
     raw = text.encode("ascii", "replace")
+    # Blanks in the place of escapes may have cut a run.
+    coded = escaped or (len(raw) >= len(LONG_RUN) and LONG_RUN in raw.translate(LETTERS))
     if not _decided:
         engine()
     if _gate is not None:
@@ -214,9 +223,11 @@ def findings(text: str) -> list[Finding]:
         except Exception:  # such as no memory for a scan: this text is looked at without it
             hits = None
         if hits is not None:
-            _beyond(hits, text, raw, found)
-            return found
-    runs = raw.translate(_TOKEN)
+            if hits:
+                _beyond(hits, text, raw, found)
+            return found, coded
+    # Where base64 finds no room, no token does.
+    runs = raw.translate(_TOKEN) if coded else b""
     for literal, shape in _ALWAYS:
         if literal in text:
             _search(shape, text, found)
@@ -233,7 +244,7 @@ def findings(text: str) -> list[Finding]:
     classes = raw.translate(_CLASSES, _GROUPING)
     if b"000000000" in classes or b"AA00" in classes:
         _numbers(text, classes, found)
-    return found
+    return found, coded
 
 
 def _blanks(match: re.Match[str]) -> str:
@@ -343,12 +354,11 @@ _LOOKED_FOR: Final = (
 # What decides on the rest, in this order: numbers follow those of the literals.
 _SIGNS: Final = ("eyJ", "PRIVATE KEY", "@")
 _PATTERNS: Final = (
-    r"[A-Za-z0-9_-]{16}",
     r"\.[A-Za-z0-9_-]{6}\.",
     r"[0-9](?:[ .-]?[0-9]){8}",
     r"[A-Z]{2}[0-9]{2}",
 )
-_EYJ, _KEY, _AT, _LONG, _SIX, _NINE, _COUNTRY = range(len(_LOOKED_FOR), len(_LOOKED_FOR) + 7)
+_EYJ, _KEY, _AT, _SIX, _NINE, _COUNTRY = range(len(_LOOKED_FOR), len(_LOOKED_FOR) + 6)
 
 _gate: fast.Gate | None = None
 _decided = False
@@ -376,7 +386,7 @@ def _beyond(hits: list[int], text: str, raw: bytes, found: list[Finding]) -> Non
     for hit in hits:
         if hit < _EYJ:
             _search(_LOOKED_FOR[hit][1], text, found)
-    if _LONG in hits:
+    if (_EYJ in hits or _SIX in hits) and _RUN in raw.translate(_TOKEN):
         if _EYJ in hits:
             _json_tokens(text, found)
         if _SIX in hits:

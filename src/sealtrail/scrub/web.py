@@ -10,7 +10,7 @@ from sealtrail.scrub.coded import hidden
 from sealtrail.scrub.free import Notes, decoded, notes, rules_in, text
 from sealtrail.scrub.names import secret_name
 from sealtrail.scrub.policy import MARK, REPLACE, Policy
-from sealtrail.scrub.shapes import findings
+from sealtrail.scrub.shapes import scan
 
 _PAIRS: Final = re.compile(r"([&;#])")
 
@@ -22,7 +22,10 @@ def is_clean(value: str) -> bool:
 
 def is_clean_query(query: str) -> bool:
     """The same for a query string, which has the names of values in it."""
-    if "%" in query or "+" in query or ";" in query or "\\" in query or findings(query) or hidden(query):
+    if "%" in query or "+" in query or ";" in query or "\\" in query:
+        return False
+    found, coded = scan(query)
+    if found or (coded and hidden(query)):
         return False
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
