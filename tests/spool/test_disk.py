@@ -190,7 +190,8 @@ def test_a_segment_that_was_deleted_under_the_writer_is_left_for_a_new_one(spool
     for _, path in segments(spool.folder):
         path.unlink()
     assert spool.write(HEAD)
-    assert numbers(spool.folder) == [1]
+    assert numbers(spool.folder) == [1, 2]  # and the loss of the first is told
+    assert (spool.written, spool.failed) == (2, 1)
 
 
 def test_a_descriptor_that_the_application_closed_and_reused_is_never_written_to(
@@ -202,7 +203,7 @@ def test_a_descriptor_that_the_application_closed_and_reused_is_never_written_to
     os.dup2(victim, spool._descriptor)
     assert spool.write(HEAD)
     assert (tmp_path / "victim").read_bytes() == b""
-    assert numbers(spool.folder) == [0, 1]
+    assert numbers(spool.folder) == [0, 1, 2]  # and that the first may have gone there is told
     os.close(victim)
 
 
@@ -281,7 +282,7 @@ def test_who_needs_to_be_certain_never_writes_into_a_file_that_is_gone(spool):
         path.unlink()
     assert spool.write(HEAD)  # which nobody will find
     assert spool.write(HEAD, certain=True)
-    assert numbers(spool.folder) == [2]
+    assert numbers(spool.folder) == [2, 3]  # and the loss of the others is told
 
 
 def test_an_event_of_a_signal_handler_in_the_middle_of_a_write_waits_for_its_end(spool, monkeypatch):

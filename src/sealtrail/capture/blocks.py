@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,9 +21,13 @@ _V6_HOST_BITS: Final = 64
 
 
 class Blocks:
-    """The list of one spool folder. `absent`, `stale` and `broken` count the times it was no use."""
+    """The list of one spool folder. `absent`, `stale` and `broken` count the times it was no use.
 
-    def __init__(self, folder: Path) -> None:
+    `also` is called with each look, by whoever wants to see after the folder as often; it raises nothing.
+    """
+
+    def __init__(self, folder: Path, also: Callable[[], None] = lambda: None) -> None:
+        self._also = also
         self._path = folder / BLOCKS_FILE
         self._lock = Lock()
         self._look_at = 0.0
@@ -73,6 +78,7 @@ class Blocks:
                 self._forget()
         finally:
             self._lock.release()
+        self._also()
 
     def _read(self, identity: tuple[int, int, int]) -> None:
         """Take over the list; raises OSError and ValueError."""

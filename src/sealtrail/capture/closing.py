@@ -25,15 +25,14 @@ class Closing(Blocks):
     """The block list of a folder whose application is closed while it cannot record."""
 
     def __init__(self, folder: Path, spool: Spool) -> None:
-        super().__init__(folder)
+        super().__init__(folder, spool.check)
         self._spool = spool
         spool.closes = True
 
     def find(self, address: str) -> Block | None:
         """As for any block list: who is blocked is refused as such."""
-        if not self._spool.is_ready():
-            return _REFUSED
-        return super().find(address)
+        block = super().find(address)
+        return _REFUSED if block is None and not self._spool.is_ready() else block
 
 
 def body(request_id: str) -> bytes:

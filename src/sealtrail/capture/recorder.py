@@ -60,7 +60,9 @@ class Recorder:
         self.addresses = Addresses(settings.trusted_proxies)
         self.spool = _spool(settings.spool, settings.spool_bytes)
         closes = settings.on_full == "refuse"
-        self.blocks = Closing(settings.spool, self.spool) if closes else Blocks(settings.spool)
+        self.blocks = (
+            Closing(settings.spool, self.spool) if closes else Blocks(settings.spool, self.spool.check)
+        )
         self.pseudonyms = Pseudonyms(settings.pseudonym_key, settings.spool)
         self.errors = 0
         self._version = version

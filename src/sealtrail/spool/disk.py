@@ -102,6 +102,8 @@ class Spool:
         self._number = 0
         self._size = 0
         self._inode = (0, 0)
+        self._path = self.folder
+        self._kept = 0  # written before the last look at the segment
         self._torn = False
         self._sync_lock = Lock()
         self._named = (0, 0)  # inode of the segment whose name is durable
@@ -316,22 +318,47 @@ class Spool:
     def _look(self) -> None:
         """Measure the folder, and see that the open segment is still a file of the folder."""
         self._retry_look = time.monotonic() + _RETRY_SECONDS
-        if self._descriptor >= 0:
-            try:
-                now = os.fstat(self._descriptor)
-            except OSError:
-                now = None
-            if now is None or (now.st_dev, now.st_ino) != self._inode:
-                # The application closed all descriptors, and this number may be a client's socket by now.
-                self._descriptor = -1
-            elif now.st_nlink == 0 or self._inode == self._refused:
-                self._close()
+        self._keep()
         used = 0
         with contextlib.suppress(OSError):
             for _, path in segments(self.folder):
                 with contextlib.suppress(OSError):
                     used += path.stat().st_size
         self._used = used
+
+    def check(self) -> None:
+        """See that events still go where somebody finds them. For who is there a few times a second.
+
+        What was written elsewhere since the last time is counted as lost: it may be, and nobody can say.
+        """
+        if self._descriptor < 0:
+            return
+        with self._lock:
+            if not self._busy:
+                self._keep()
+        self._say()
+
+    def _keep(self) -> None:
+        if self._descriptor < 0:
+            return
+        gone, found = "", _inode(self._descriptor)
+        if self._inode != found:
+            # The application closed all descriptors, and this number may be a client's socket by now.
+            self._descriptor = -1
+            gone = "the application closed the segment under us" if found != (0, 0) else ""
+        elif self._inode != _inode(self._path):
+            gone = "the segment was removed while it was written to"
+        elif self._inode != self._refused:
+            self._kept = self.written
+            return
+        self._settle()
+        self._close()
+        if gone:
+            self._tell("gone", gone)
+            lost = self.written - self._kept
+            self.written -= lost
+            self.failed += lost
+            self._losses.add(gone, audit=False, count=lost)
 
     def _open(self) -> bool:
         """Go on in a new segment.
@@ -365,6 +392,7 @@ class Spool:
             return False
         self._descriptor = descriptor
         self._unopened = ""
+        self._path, self._kept = path, self.written
         self._inode = (status.st_dev, status.st_ino)
         self._size = self._granted = self._room = 0
         self._torn = False
@@ -443,6 +471,14 @@ class Spool:
         # The child's copy of the descriptor would keep the parent's lock alive after the parent's death.
         self._close()
         self._begin()
+
+
+def _inode(of: int | Path) -> tuple[int, int]:
+    try:
+        status = os.stat(of)  # noqa: PTH116 - also of a descriptor
+    except OSError:
+        return (0, 0)
+    return (status.st_dev, status.st_ino)
 
 
 def _sync_folder(folder: Path) -> None:

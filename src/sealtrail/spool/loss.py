@@ -38,25 +38,27 @@ class Losses:
     def __bool__(self) -> bool:
         return self.since is not None
 
-    def add(self, cause: str, *, audit: bool) -> None:
-        """One event is lost."""
+    def add(self, cause: str, *, audit: bool, count: int = 1) -> None:
+        """An event is lost, or as many as `count`."""
         if audit:
-            self.audit += 1
+            self.audit += count
         else:
-            self.access += 1
-        self._because(cause)
+            self.access += count
+        self._because(cause, count)
 
     def refuse(self, cause: str) -> None:
         """One request is refused."""
         self.refused += 1
-        self._because(cause)
+        self._because(cause, 1)
 
-    def _because(self, cause: str) -> None:
+    def _because(self, cause: str, count: int) -> None:
+        if not count:
+            return
         if self.since is None:
             self.since = datetime.now(UTC)
         if cause not in self.causes and len(self.causes) >= _MAX_CAUSES:
             cause = "other"
-        self.causes[cause] = self.causes.get(cause, 0) + 1
+        self.causes[cause] = self.causes.get(cause, 0) + count
 
     def line(self, described: bytes) -> bytes:
         """The event, up to where the spool's own fields belong. `described`: the constants of the process."""
