@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealtrail.capture.statement import MAX_STATEMENT, dml
+from sealtrail.capture.statement import MAX_STATEMENT, dml, every
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,22 @@ def test_any_text_is_read_without_raising_and_has_a_limit(text):
 
 def test_a_long_statement_is_cut():
     assert len(dml("INSERT INTO t VALUES " + "(x)," * 100_000).text) == MAX_STATEMENT
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1; DELETE FROM users",
+        ";;UPDATE users SET a = 1",
+        "/*!50000 UPDATE users SET a = 1 */",
+        "# why\nUPDATE users SET a = 1",
+        "(DELETE FROM users)",
+    ],
+)
+def test_a_statement_is_found_behind_others_and_in_comments_that_are_run(sql):
+    assert [one.table for one in every(sql)] == ["users"]
+
+
+def test_a_semicolon_in_a_literal_or_an_operator_ends_no_statement():
+    assert len(every("UPDATE users SET a = ';DELETE FROM users'")) == 1
+    assert every("UPDATE users SET a = b\n#> '{x}' WHERE id = 1")[0].text.endswith("WHERE id = ?")

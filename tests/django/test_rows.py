@@ -79,7 +79,26 @@ def test_a_memory_follows_what_is_loaded_again_and_keeps_no_object(shop):
 def test_rows_are_counted_before_the_result_is_read(sql, params, rowcount, rows):
     from sealtrail.django.rows import count
 
-    assert count(SimpleNamespace(rowcount=rowcount), "create", sql, params, many=False) == rows
+    assert count(SimpleNamespace(rowcount=rowcount), sql, params, many=False) == rows
+
+
+def test_a_driver_that_counts_late_is_asked_late():
+    from sealtrail.django.rows import count
+
+    cursor = SimpleNamespace(rowcount=0)
+    counted = count(cursor, "UPDATE t SET a = 1 RETURNING id", (), many=False)
+    assert counted() is None
+    cursor.rowcount = 3
+    assert counted() == 3
+
+
+def test_a_key_that_is_a_secret_is_not_what_a_record_calls_its_row(project):
+    from django.contrib.sessions.models import Session
+
+    from sealtrail.capture.recorder import default
+    from sealtrail.django.rows import identity
+
+    assert identity(Session(session_key="s3cr3t")) == default().pseudonyms.of("session", "s3cr3t")
 
 
 def test_a_statement_may_be_bytes_or_composed():

@@ -8,12 +8,10 @@ import sqlite3
 import pytest
 from sqlalchemy import (
     Column,
-    Engine,
     ForeignKey,
     Table,
     create_engine,
     delete,
-    event,
     insert,
     select,
     text,
@@ -31,7 +29,6 @@ from sqlalchemy.orm import (
 )
 
 import sealtrail
-from sealtrail.capture import context, recorder
 from sealtrail.errors import BusyError, UsageError
 from sealtrail.sqlalchemy import capture_changes
 
@@ -54,6 +51,14 @@ class Role(Base):
     name: Mapped[str]
 
 
+class Admin(Role):
+    """One row in each of two tables."""
+
+    __tablename__ = "admins"
+    id: Mapped[int] = mapped_column(ForeignKey("roles.id"), primary_key=True)
+    level: Mapped[int] = mapped_column(default=0)
+
+
 class User(Base):
     __tablename__ = "users"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -64,52 +69,16 @@ class User(Base):
     roles: Mapped[list[Role]] = relationship(secondary=membership)
 
 
-def as_sqlite_should(engine: Engine) -> Engine:
-    """The driver begins transactions late and commits by itself; as SQLAlchemy's manual says, it must not."""
-
-    @event.listens_for(engine, "connect")
-    def connected(connection, _):
-        connection.isolation_level = None
-
-    @event.listens_for(engine, "begin")
-    def begun(connection):
-        connection.exec_driver_sql("BEGIN")
-
-    return engine
-
-
 @pytest.fixture
-def made(spool, monkeypatch):
-    """The recorder of this test's own."""
-    monkeypatch.setattr(recorder, "_default", None)
-    made = recorder.configured("shop", spool=spool)
-    call, acting = context.current.set(None), context.acting_outside.set(None)
-    yield made
-    context.acting_outside.reset(acting)
-    context.current.reset(call)
-    made.spool.close()
-
-
-@pytest.fixture
-def engine(tmp_path, made):
-    engine = as_sqlite_should(create_engine(f"sqlite:///{tmp_path / 'shop.db'}"))
-    Base.metadata.create_all(engine)
-    yield engine
-    engine.dispose()
+def engine(database):
+    Base.metadata.create_all(database)
+    return database
 
 
 @pytest.fixture
 def session(engine):
     with sessionmaker(engine)() as session:
         yield session
-
-
-@pytest.fixture
-def told(events):
-    """(action, id of the target, outcome) of every event."""
-    return lambda: [
-        (e["event.action"], e.get("sealtrail.target.id", ""), e["event.outcome"]) for e in events()
-    ]
 
 
 @pytest.fixture
@@ -478,7 +447,7 @@ def test_what_leads_to_no_engine_is_refused(target):
 
 
 def test_another_engine_is_none_of_our_business(captured, told, tmp_path):
-    other = as_sqlite_should(create_engine(f"sqlite:///{tmp_path / 'other.db'}"))
+    other = create_engine(f"sqlite:///{tmp_path / 'other.db'}")
     Base.metadata.create_all(other)
     with Session(other) as session:
         session.add(User(name="x"))
@@ -518,3 +487,45 @@ def test_asyncios_sessions_are_captured_with_who_acts(engine, monkeypatch, event
     found = [(e["user.id"], e["event.action"]) for e in events()]
     actions = ("users.create", "roles.update", "users.update")
     assert sorted(found) == sorted((name, action) for name in ("one", "two") for action in actions)
+
+
+@pytest.mark.parametrize(
+    ("include", "bulk"),
+    [(None, {"roles.create", "admins.create"}), (["roles"], {"roles.create"}), ([Admin], {"admins.create"})],
+)
+def test_an_object_of_two_tables_is_one_change(engine, session, told, include, bulk):
+    capture = capture_changes(engine, include=include)
+    session.add(Admin(id=1, name="a", level=1))
+    session.commit()
+    session.get(Admin, 1).name = "b"
+    session.commit()
+    session.execute(insert(Admin), [{"id": 2, "name": "c", "level": 2}])
+    session.commit()
+    capture.remove()
+    assert told()[:2] == [("admins.create", "1", "success"), ("admins.update", "1", "success")]
+    assert {action for action, *_ in told()[2:]} == bulk
+
+
+def test_a_table_may_be_named_as_the_database_takes_it(engine, told):
+    capture = capture_changes(engine, include=[User])
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE MAIN.Users SET role = 'x'")
+        connection.execute(text("delete from ROLES"))
+    capture.remove()
+    assert [action for action, *_ in told()] == ["users.update"]
+
+
+def test_a_key_that_is_a_secret_is_a_hash_in_the_record(engine, session, made, events):
+    class ApiKey(Base):
+        __tablename__ = "api_keys"
+        key: Mapped[str] = mapped_column(primary_key=True)
+
+    ApiKey.__table__.create(engine)
+    capture = capture_changes(engine)
+    session.add(ApiKey(key="k-s3cret-value"))
+    session.commit()
+    capture.remove()
+    Base.metadata.remove(ApiKey.__table__)
+    (event,) = events()
+    assert event["sealtrail.target.id"] == made.pseudonyms.of_token("k-s3cret-value")
+    assert "s3cret" not in str(event)

@@ -6,42 +6,89 @@ recorded before the commit as well, and where that fails there is no commit.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
+from sealtrail import scrub
 from sealtrail.capture.acts import intend, record
 from sealtrail.capture.change import Difference
+from sealtrail.capture.recorder import default
+from sealtrail.capture.session_cookie import of_session
 from sealtrail.capture.state import snapshot
 from sealtrail.errors import BusyError
 
 # Single objects of one transaction; of what is beyond only the number is recorded, by table and verb.
 MAX_OBJECTS: Final = 1000
 _DATABASE: Final = ("database",)
+# Columns that are called after what their table holds: the key of a token is one.
+_VAGUE: Final = frozenset({"key", "value", "code", "digest", "hash", "data"})
 
 
 @dataclass(slots=True)
 class RowChange:
-    """One object, or with `rows` a statement that changed many. `verb` is create, update or delete."""
+    """One object, or with `rows` a statement that changed many. `verb` is create, update or delete.
+
+    `rows` may be asked for when it is told: a driver may know only once the result was read.
+    """
 
     verb: str
     table: str
     identity: str = ""
     change: Difference | None = None
-    rows: int | None = None
+    rows: int | Callable[[], int | None] | None = None
     details: Any = None
     intent: str | None = None
 
     def said(self) -> dict[str, Any]:
         details = self.details
         if self.rows is not None:
-            details = {"bulk": True, "rows": self.rows, **(details or {})}
+            rows = self.counted()
+            count = {} if rows is None else {"rows": rows}
+            details = {"bulk": True, **count, **(details or {})}
         return {
             "target": (self.table, self.identity),
-            "change": self.change or None,
+            "change": self._said_changes() or None,
             "details": snapshot(details),
             "category": _DATABASE,
         }
+
+    def _said_changes(self) -> Difference | None:
+        if self.change is None or not any(change["path"] in _VAGUE for change in self.change):
+            return self.change
+        return Difference(
+            [
+                {
+                    name: part
+                    if name == "path" or change["path"] not in _VAGUE
+                    else scrub.value(f"{self.table}_{change['path']}", part, "sealtrail.change")[0]
+                    for name, part in change.items()
+                }
+                for change in self.change
+            ]
+        )
+
+    def counted(self) -> int | None:
+        return self.rows() if callable(self.rows) else self.rows
+
+
+def identified(table: str, parts: Iterable[tuple[str, Any]]) -> str:
+    """A row of a table by its key: the columns' values, joined by commas.
+
+    One that is a secret, such as the key of a session, is a keyed hash, the same as everywhere else.
+    """
+    return ",".join(_part(table, name, value) for name, value in parts)
+
+
+def _part(table: str, name: str, value: Any) -> str:
+    rule = ""
+    if type(value) is str:
+        rule = scrub.secret_name(f"{table}_{name}" if name in _VAGUE else name)
+    if not rule:
+        return "" if value is None else str(value)
+    pseudonyms = default().pseudonyms
+    return of_session(pseudonyms, str(value)) if rule == "session" else pseudonyms.of_token(str(value))
 
 
 def row(old: dict[str, Any] | None, new: dict[str, Any] | None) -> Difference:
@@ -77,7 +124,8 @@ class Pending:
             self._changes.append(change)
         else:
             key = (change.verb, change.table)
-            self._beyond[key] = self._beyond.get(key, 0) + (1 if change.rows is None else max(change.rows, 0))
+            rows = 1 if change.rows is None else max(change.counted() or 0, 0)
+            self._beyond[key] = self._beyond.get(key, 0) + rows
 
     def savepoint(self, name: str) -> None:
         self._marks[name] = (len(self._changes), dict(self._beyond))

@@ -16,7 +16,11 @@ VERBS: Final = {
     "delete": "delete",
     "truncate": "delete",
 }
-_COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+# Of MySQL's comments a line may begin with a #, which elsewhere begins an operator; one after ! is run.
+_COMMENT: Final = re.compile(
+    r"--[^\n]*|^[ \t]*#(?![>#\-=])[^\n]*|/\*(?!!).*?\*/|/\*!\d*|\*/", re.DOTALL | re.MULTILINE
+)
+_MAX_STATEMENTS: Final = 32
 # Texts, also those of PostgreSQL between dollars, then numbers that are not part of a name or a parameter.
 _LITERAL: Final = re.compile(
     r"[eExXbBnN]?'(?:[^'\\]|''|\\.)*'?|\$(\w*)\$.*?(?:\$\1\$|\Z)|(?<![\w:%$])\d[\d.]*", re.DOTALL
@@ -38,13 +42,23 @@ class Dml(NamedTuple):
 
 
 def dml(sql: str) -> Dml | None:
-    """What a statement does to which table; None for one that changes no rows."""
-    text = " ".join(_LITERAL.sub("?", _COMMENT.sub(" ", sql[:_MAX_READ])).split())
+    """What a statement does to which table, the first of several; None for one that changes no rows."""
+    return next(iter(every(sql)), None)
+
+
+def every(sql: str) -> list[Dml]:
+    """The same of each statement in a text: some drivers take several at once."""
+    text = _LITERAL.sub("?", _COMMENT.sub(" ", sql[:_MAX_READ]))
+    found = (_one(" ".join(part.split())) for part in text.split(";", _MAX_STATEMENTS))
+    return [one for one in found if one is not None]
+
+
+def _one(text: str) -> Dml | None:
     first = text[:8].lower().lstrip("( ")
     if first.startswith("with"):
         match = _DML.search(text)
     elif first.startswith(tuple(VERBS)):
-        match = _DML.match(text)
+        match = _DML.match(text.lstrip("( "))
     else:
         return None
     if match is None:

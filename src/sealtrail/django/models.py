@@ -257,7 +257,7 @@ class Models:
         if changes:
             with self._ours(connection):
                 for change in changes:
-                    change.rows = rows.count(context["cursor"], change.verb, sql, params, many)
+                    change.rows = rows.count(context["cursor"], sql, params, many)
                     self._add(connection, change)
         return result
 

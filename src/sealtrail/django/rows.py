@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
+from sealtrail.capture.pending import identified
 from sealtrail.capture.recorder import default
 from sealtrail.capture.state import snapshot
-from sealtrail.capture.statement import Dml, dml
+from sealtrail.capture.statement import Dml, every
 
 _UNCHANGING: Final = frozenset({type(None), bool, int, float, str, bytes})
 _REFRESH: Final = "refresh_from_db"
@@ -39,7 +40,9 @@ def stored(
 
 
 def identity(instance: Any) -> str:
-    return "" if instance.pk is None else str(instance.pk)
+    keys = getattr(instance._meta, "pk_fields", None) or [instance._meta.pk]  # noqa: SLF001 - as above
+    parts = [(key.attname, getattr(instance, key.attname)) for key in keys]
+    return identified(instance._meta.db_table, parts)  # noqa: SLF001 - as above
 
 
 def statements(sql: Any, connection: Any) -> list[Dml]:
@@ -48,16 +51,22 @@ def statements(sql: Any, connection: Any) -> list[Dml]:
         sql = sql.decode(errors="replace")
     elif not isinstance(sql, str) and hasattr(sql, "as_string"):
         sql = sql.as_string(connection.connection)
-    found = dml(sql) if isinstance(sql, str) else None
-    return [] if found is None else [found]
+    return every(sql) if isinstance(sql, str) else []
 
 
-def count(cursor: Any, verb: str, sql: Any, params: Any, many: bool) -> int:
-    """How many rows a statement has changed, as far as can be told before anybody reads its result."""
-    if verb == "create" and params and not many and isinstance(sql, str) and "RETURNING" in sql:
-        columns = sql[: sql.find(")")].count(",") + 1
-        return max(len(params) // columns, 1)
-    return max(int(cursor.rowcount), 0)
+def count(cursor: Any, sql: Any, params: Any, many: bool) -> int | Callable[[], int | None]:
+    """How many rows a statement has changed. Of one with a result some drivers know once it was read."""
+    if not isinstance(sql, str) or "RETURNING" not in sql.upper():
+        return max(int(cursor.rowcount), 0)
+    first = sql[: sql.find(")")]
+    if first[:7].upper() == "INSERT " and params and not many:
+        return max(len(params) // (first.count(",") + 1), 1)
+    driver = getattr(cursor, "cursor", cursor)
+
+    def counted() -> int | None:
+        return int(driver.rowcount) if driver.rowcount > 0 else None
+
+    return counted
 
 
 def _is_computed(value: Any) -> bool:

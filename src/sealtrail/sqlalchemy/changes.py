@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
@@ -14,11 +13,10 @@ from sqlalchemy.orm import Mapper, Session, UOWTransaction
 from sealtrail.capture.pending import Pending, RowChange, row
 from sealtrail.capture.recorder import default
 from sealtrail.errors import BusyError, UsageError
-from sealtrail.sqlalchemy import objects, statements
+from sealtrail.sqlalchemy import commits, objects, origin, statements
 
 # Statements of a flush speak of objects, of which the mapper tells better.
 _flushing: Final[ContextVar[Any]] = ContextVar("sealtrail_flushing", default=None)
-_WATCHED: Final = "_sealtrail_watched"
 _AFTER: Final = {"insert": "_inserted", "update": "_updated", "delete": "_deleted"}
 
 
@@ -74,6 +72,8 @@ class Capture:
         self._values = values
         self._read_old = read_old
         engines, self._tables = _targets(target)
+        known = [*(include or ()), *exclude, *(self._tables or ())]
+        self._names = {name.lower(): name for name in known}
         self._dialects = weakref.WeakSet(engine.dialect for engine in engines)
         self._listeners: list[tuple[Any, str, Callable[..., Any]]] = []
         listened: list[Any] = [*engines] or [Engine]
@@ -81,7 +81,9 @@ class Capture:
             self._listen(one, "after_execute", self._executed)
             self._listen(one, "after_cursor_execute", self._driven)
             self._listen(one, "begin", self._begun)
+            self._listen(one, "begin_twophase", self._begun)
             self._listen(one, "rollback", self._begun)
+            self._listen(one, "rollback_twophase", self._begun)
             self._listen(one, "savepoint", self._marked)
         self._listen(Mapper, "before_update", self._updating)
         for verb in _AFTER:
@@ -107,8 +109,12 @@ class Capture:
             return False
         return table not in self._exclude and (self._include is None or table in self._include)
 
+    def _takes_mapped(self, connection: Connection, mapper: Mapper[Any]) -> bool:
+        """An object of a class that inherits is a row of each of its tables."""
+        return any(self._takes(connection, str(getattr(table, "fullname", table))) for table in mapper.tables)
+
     def _pending(self, connection: Connection) -> Pending:
-        _watch_commits(connection)
+        commits.watch(connection.dialect)
         found = connection.info.get(self)
         if found is None:
             found = connection.info[self] = Pending(required=self._required, fsync=self._fsync)
@@ -139,7 +145,7 @@ class Capture:
 
     def _updating(self, mapper: Mapper[Any], connection: Connection, target: Any) -> None:
         try:
-            if not self._takes(connection, _table(mapper)):
+            if not self._takes_mapped(connection, mapper):
                 return
             state = target._sa_instance_state  # noqa: SLF001 - what inspect() returns
             found = objects.changed(mapper, state)
@@ -151,7 +157,7 @@ class Capture:
 
     def _updated(self, mapper: Mapper[Any], connection: Connection, target: Any) -> None:
         try:
-            if not self._takes(connection, _table(mapper)):
+            if not self._takes_mapped(connection, mapper):
                 return
             state = target._sa_instance_state  # noqa: SLF001 - as above
             before = self._pending(connection).before.pop(state, {})
@@ -170,7 +176,7 @@ class Capture:
 
     def _whole(self, verb: str, mapper: Mapper[Any], connection: Connection, target: Any) -> None:
         try:
-            if not self._takes(connection, _table(mapper)):
+            if not self._takes_mapped(connection, mapper):
                 return
             state = target._sa_instance_state  # noqa: SLF001 - as above
             held = objects.loaded(mapper, state)
@@ -199,29 +205,40 @@ class Capture:
         if context.compiled is not None:
             return
         try:
-            made = statements.of_text(statement, cursor.rowcount)
-            if made is not None and self._takes(connection, made.table):
-                self._add(connection, made)
+            for made in statements.of_text(statement, cursor.rowcount):
+                self._add_named(connection, made)
         except BusyError:  # as above
             raise
         except Exception:
             self._failed(connection)
 
     def _collect(self, connection: Connection, clause: Any, result: Any) -> None:
-        flush = _flush()
-        if flush is not None and getattr(clause, "is_dml", False):
-            table = statements.table_of(clause)
-            if self._takes(connection, table) and table not in _mapped(flush):
-                for change in statements.rows_of_flush(clause, result):
-                    self._add(connection, change)
-            return
-        made = statements.of_statement(clause, result, values=self._values)
-        if made is not None and self._takes(connection, made.table):
+        is_raw = isinstance(clause, TextClause)
+        if not is_raw and _is_flushing():
+            writer = origin.writer()
+            if writer == "object":
+                return
+            if writer == "pairs":
+                if self._takes(connection, statements.table_of(clause)):
+                    for change in statements.rows_of_flush(clause, result):
+                        self._add(connection, change)
+                return
+        for made in statements.of_statement(clause, result, values=self._values):
+            if is_raw:
+                self._add_named(connection, made)
+            elif self._takes(connection, made.table):
+                self._add(connection, made)
+
+    def _add_named(self, connection: Connection, made: RowChange) -> None:
+        """One of a statement by hand, which may name a table as it likes."""
+        folded = made.table.lower()
+        made.table = self._names.get(folded) or self._names.get(folded.rpartition(".")[2]) or made.table
+        if self._takes(connection, made.table):
             self._add(connection, made)
 
     # --- the transaction
 
-    def _begun(self, connection: Connection) -> None:
+    def _begun(self, connection: Connection, *_: Any) -> None:
         """It begins, or is rolled back: nothing waits."""
         try:
             found = connection.info.get(self)
@@ -244,76 +261,15 @@ def _autocommits(connection: Connection) -> bool:
     return level == "AUTOCOMMIT"
 
 
-def _watch_commits(connection: Connection) -> None:
-    """Learn of each commit of an engine when it has returned: its own event comes before.
-
-    And of savepoints by their names, which the events do not know.
-    """
-    dialect: Any = connection.dialect
-    if getattr(dialect, _WATCHED, False):
-        return
-    commit, rollback = dialect.do_commit, dialect.do_rollback
-
-    for name, act in (
-        ("do_savepoint", Pending.savepoint),
-        ("do_rollback_to_savepoint", Pending.back),
-        ("do_release_savepoint", Pending.release),
-    ):
-        setattr(dialect, name, functools.partial(_named, getattr(dialect, name), act))
-
-    def do_commit(connection: Any) -> None:
-        waiting = _waiting(connection)
-        try:
-            for one in waiting:
-                one.prepare()
-        except BusyError as error:
-            # Whatever the caller does about the error, this transaction must not be committed later.
-            rollback(connection)
-            for one in waiting:
-                one.failed(error)
-            raise
-        try:
-            commit(connection)
-        except BaseException as error:
-            for one in waiting:
-                one.failed(error)
-            raise
-        for one in waiting:
-            one.committed()
-
-    dialect.do_commit = do_commit
-    setattr(dialect, _WATCHED, True)
-
-
-def _waiting(connection: Any) -> list[Pending]:
-    return [one for one in list(getattr(connection, "info", {}).values()) if isinstance(one, Pending)]
-
-
-def _named(do: Callable[..., Any], act: Callable[[Pending, str], None], connection: Any, name: str) -> None:
-    do(connection, name)
-    for one in _waiting(connection):
-        act(one, name)
-
-
 def _flush_begins(_session: Session, flush: UOWTransaction, _objects: Any) -> None:
     _flushing.set(weakref.ref(flush))
 
 
-def _flush() -> UOWTransaction | None:
-    """The flush that is under way. A flush that found nothing to do ends without a word."""
+def _is_flushing() -> bool:
+    """Whether a flush is under way. One that found nothing to do ends without a word."""
     reference = _flushing.get()
     flush = None if reference is None else reference()
-    return flush if flush is not None and flush.session._flushing else None  # noqa: SLF001 - nothing else tells
-
-
-def _mapped(flush: UOWTransaction) -> set[str]:
-    """The tables of the classes that a flush works on."""
-    return {
-        str(getattr(table, "fullname", table))
-        for base in flush.mappers
-        for mapper in base.self_and_descendants
-        for table in mapper.tables
-    }
+    return flush is not None and flush.session._flushing  # noqa: SLF001 - nothing else tells
 
 
 def _table(mapper: Mapper[Any]) -> str:

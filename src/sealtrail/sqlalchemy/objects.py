@@ -10,6 +10,7 @@ from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from sealtrail.capture.change import Change, Difference
+from sealtrail.capture.pending import identified
 from sealtrail.capture.state import snapshot
 
 Changed = dict[str, Change]
@@ -29,10 +30,10 @@ def loaded(mapper: Mapper[Any], state: InstanceState[Any]) -> dict[str, Any]:
 
 def identity(mapper: Mapper[Any], state: InstanceState[Any]) -> str:
     """The primary key, its columns joined by commas."""
-    if state.key is not None:
-        return ",".join(str(part) for part in state.key[1])
-    keys = (mapper.get_property_by_column(column).key for column in mapper.primary_key)
-    return ",".join(str(state.dict.get(key, "")) for key in keys)
+    names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+    parts = state.key[1] if state.key is not None else [state.dict.get(name) for name in names]
+    table = str(getattr(mapper.local_table, "fullname", mapper.local_table))
+    return identified(table, zip(names, parts, strict=True))
 
 
 def changed(mapper: Mapper[Any], state: InstanceState[Any]) -> Changed:
