@@ -9,9 +9,11 @@ import os
 from collections.abc import Sequence
 
 from sealtrail.capture.asgi import Application, AsgiCapture
-from sealtrail.capture.choices import ApiFields, SignIns, chosen, chosen_fields
+from sealtrail.capture.choices import ApiFields, SignIns, chosen
 from sealtrail.capture.hooks import join
+from sealtrail.capture.openapi import OpenApi
 from sealtrail.capture.person import identifies
+from sealtrail.capture.plan import Plan
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import configured
 from sealtrail.capture.watch_asgi import AsgiWatch
@@ -38,10 +40,11 @@ class SealtrailMiddleware(AsgiCapture):
         trusted_proxies: Sequence[str] | None = None,
         sign_ins: SignIns = True,
         api_fields: ApiFields = False,
+        openapi: OpenApi | None = None,
         scrub: Scrub | None = None,
         session_cookie: str = "session",
     ) -> None:
-        kept, wanted = chosen(sign_ins), chosen_fields(api_fields)
+        kept, plan = chosen(sign_ins), Plan(api_fields, openapi)
         recorder = configured(
             service,
             version=version,
@@ -52,5 +55,5 @@ class SealtrailMiddleware(AsgiCapture):
         )
         recorder.sign_ins = kept
         recorder.session_cookie = session_cookie
-        super().__init__(AsgiWatch(app, wanted) if wanted else app, recorder)
+        super().__init__(AsgiWatch(app, plan) if plan else app, recorder)
         join(app, recorder)

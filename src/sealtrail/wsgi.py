@@ -6,9 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sealtrail.capture.choices import ApiFields, SignIns, chosen, chosen_fields
+from sealtrail.capture.choices import ApiFields, SignIns, chosen
 from sealtrail.capture.hooks import join_flask
 from sealtrail.capture.mounted import werkzeug_route
+from sealtrail.capture.openapi import OpenApi
+from sealtrail.capture.plan import Plan
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import configured
 from sealtrail.capture.watch_wsgi import WsgiWatch
@@ -32,9 +34,10 @@ class SealtrailMiddleware(WsgiCapture):
         trusted_proxies: Sequence[str] | None = None,
         sign_ins: SignIns = True,
         api_fields: ApiFields = False,
+        openapi: OpenApi | None = None,
         scrub: Scrub | None = None,
     ) -> None:
-        kept, wanted = chosen(sign_ins), chosen_fields(api_fields)
+        kept, plan = chosen(sign_ins), Plan(api_fields, openapi)
         recorder = configured(
             service,
             version=version,
@@ -44,5 +47,5 @@ class SealtrailMiddleware(WsgiCapture):
             scrub=scrub,
         )
         recorder.sign_ins = kept
-        super().__init__(WsgiWatch(app, wanted) if wanted else app, recorder, werkzeug_route)
+        super().__init__(WsgiWatch(app, plan) if plan else app, recorder, werkzeug_route)
         join_flask()

@@ -3,21 +3,21 @@ import json
 import pytest
 
 import sealtrail
-from sealtrail.capture.choices import ALL_FIELDS
 from sealtrail.capture.context import current
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import of_environ
+from sealtrail.capture.plan import Plan
 from sealtrail.capture.watch import watched
 
 
 @pytest.fixture
 def begun(made):
-    def begun(wanted=ALL_FIELDS, **environ):
+    def begun(wanted=True, **environ):
         head = of_environ({"REQUEST_METHOD": "POST", "PATH_INFO": "/a", "RAW_URI": "/a", **environ})
         call = Exchange(made, head)
         call.status, call.ended = 200, call.began + 1
         call.enter()
-        return call, watched(call, frozenset(wanted))
+        return call, watched(call, Plan(wanted))
 
     return begun
 

@@ -6,7 +6,7 @@ import pytest
 from fastapi import Body, FastAPI
 
 from sealtrail.asgi import SealtrailMiddleware
-from sealtrail.capture.choices import ALL_FIELDS
+from sealtrail.capture.plan import Plan
 from sealtrail.capture.watch_asgi import AsgiWatch
 
 HEADERS = [(b"content-type", b"application/json")]
@@ -30,7 +30,7 @@ async def echo(_, receive, send):
 
 def test_fields_of_both_bodies_are_told_and_every_message_passes_as_it_was(ask, events):
     inbox = [part(b'[{"a": 1, "pass', True), part(b'word": "hunter22"}', True), part(b"]")]
-    answer = ask(AsgiWatch(echo, ALL_FIELDS), inbox, headers=HEADERS, query_string=b"page=3", raw_path=b"/a")
+    answer = ask(AsgiWatch(echo, Plan(True)), inbox, headers=HEADERS, query_string=b"page=3", raw_path=b"/a")
     assert answer.raised is None
     assert answer.body == b'[{"a": 1, "password": "hunter22"}]'
     assert len(answer.sent) == 4
@@ -50,7 +50,7 @@ def test_what_has_no_fields_is_not_looked_at(ask, events, headers):
         await send({**START, "headers": headers})
         await send({"type": "http.response.body", "body": b'{"a": 1}'})
 
-    assert ask(AsgiWatch(app, ALL_FIELDS), [part(b'{"a": 1}')], headers=headers).body == b'{"a": 1}'
+    assert ask(AsgiWatch(app, Plan(True)), [part(b'{"a": 1}')], headers=headers).body == b'{"a": 1}'
     assert not [name for name in events()[0] if name.endswith(".fields")]
 
 
@@ -59,7 +59,7 @@ def test_an_answer_that_is_refused_by_its_server_still_has_its_fields(ask, event
         if message["type"] == "http.response.body":
             raise OSError("gone")
 
-    answer = ask(AsgiWatch(echo, ALL_FIELDS), [part(b'{"a": 1}')], headers=HEADERS, send=gone)
+    answer = ask(AsgiWatch(echo, Plan(True)), [part(b'{"a": 1}')], headers=HEADERS, send=gone)
     assert isinstance(answer.raised, OSError)
     assert events()[0]["sealtrail.request.fields"] == ["a"]
 
@@ -69,7 +69,7 @@ def test_odd_messages_are_for_the_server_to_judge(ask, made):
         await send({**START, "headers": [(b"content-type", None)]})
         await send({"type": "http.response.body", "body": b"x"})
 
-    assert ask(AsgiWatch(app, ALL_FIELDS)).raised is None
+    assert ask(AsgiWatch(app, Plan(True))).raised is None
     assert made.errors > 0
 
 
@@ -79,7 +79,7 @@ def test_websockets_and_lifespans_pass(ask):
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.close", "code": 1000})
 
-    answer = ask(AsgiWatch(app, ALL_FIELDS), [{"type": "websocket.connect"}], type="websocket")
+    answer = ask(AsgiWatch(app, Plan(True)), [{"type": "websocket.connect"}], type="websocket")
     assert answer.raised is None
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from flask import Flask, request
 
-from sealtrail.capture.choices import ALL_FIELDS
+from sealtrail.capture.plan import Plan
 from sealtrail.capture.watch_wsgi import WsgiWatch
 from sealtrail.capture.wsgi import WsgiCapture
 from sealtrail.errors import UsageError
@@ -95,7 +95,7 @@ def through(made, app, **environ):
         return written.append
 
     whole = {**PLAIN, "wsgi.input": io.BytesIO(DOCUMENT), "CONTENT_LENGTH": str(len(DOCUMENT)), **environ}
-    body = WsgiCapture(WsgiWatch(app, ALL_FIELDS), made)(whole, start_response)
+    body = WsgiCapture(WsgiWatch(app, Plan(True)), made)(whole, start_response)
     size = len(body) if hasattr(body, "__len__") else None
     parts = list(body)
     getattr(body, "close", lambda: None)()
@@ -178,7 +178,7 @@ def test_an_answer_that_has_no_fields_comes_as_the_application_made_it(made, eve
         return body
 
     def door(environ, start_response):
-        given.append(WsgiWatch(app, ALL_FIELDS)(environ, start_response))
+        given.append(WsgiWatch(app, Plan(True))(environ, start_response))
         return given[0]
 
     list(WsgiCapture(door, made)({**PLAIN, "wsgi.input": io.BytesIO()}, lambda *_: None))
@@ -200,4 +200,4 @@ def test_what_an_application_raises_passes_and_the_fields_are_on_its_record(made
 def test_without_a_door_around_it_nothing_is_looked_at():
     environ = {**PLAIN, "wsgi.input": object()}
     kept = environ["wsgi.input"]
-    assert WsgiWatch(lambda environ, _: [environ["wsgi.input"]], ALL_FIELDS)(environ, None) == [kept]
+    assert WsgiWatch(lambda environ, _: [environ["wsgi.input"]], Plan(True))(environ, None) == [kept]

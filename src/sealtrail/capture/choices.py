@@ -12,8 +12,8 @@ from sealtrail.errors import UsageError
 ALL: Final = frozenset({"signals", "user", "session", "refused"})
 
 # request: names of the fields of queries, forms and JSON documents. response: those of JSON answers, and how
-# many records there are.
-ALL_FIELDS: Final = frozenset({"request", "response"})
+# many records there are. route: what FastAPI's routes say of themselves.
+ALL_FIELDS: Final = frozenset({"request", "response", "route"})
 
 SignIns = bool | Collection[str]
 ApiFields = bool | Collection[str]

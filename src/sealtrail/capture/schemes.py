@@ -21,30 +21,51 @@ class Scheme(NamedTuple):
     name: str = ""
 
 
-def schemes_of(scope: Mapping[str, Any]) -> list[Scheme]:
-    """What the matched route asks for; a form of a user's name and password counts as `password`."""
+def route_of(scope: Mapping[str, Any]) -> Any:
+    """The route that matched, with what the routers above it ask for; None where none did."""
     route = scope.get("route")
     included = (scope.get("fastapi") or {}).get("effective_route_context")
-    if included is not None and getattr(included, "original_route", None) is route:
-        route = included  # with what the routers above it ask for
-    dependant = getattr(route, "dependant", None)
+    return included if included is not None and getattr(included, "original_route", None) is route else route
+
+
+def schemes_of(scope: Mapping[str, Any]) -> list[Scheme]:
+    """What the matched route asks for; a form of a user's name and password counts as `password`."""
+    dependant = getattr(route_of(scope), "dependant", None)
     return [] if dependant is None else list(dict.fromkeys(_asked(dependant)))
 
 
-def _asked(dependant: Any) -> Iterator[Scheme]:
+def scopes_of(route: Any) -> tuple[str, ...]:
+    """The scopes that a route's dependencies ask for by `Security(..., scopes=[...])`."""
+    dependant = getattr(route, "dependant", None)
+    found: dict[str, None] = {}
+    for here in () if dependant is None else _dependencies(dependant):
+        # Under older names as well.
+        for name in ("own_oauth_scopes", "security_scopes"):
+            found |= dict.fromkeys(map(_text, getattr(here, name, None) or ()))
+        for requirement in getattr(here, "security_requirements", None) or ():
+            found |= dict.fromkeys(map(_text, getattr(requirement, "scopes", None) or ()))
+    return tuple(found)
+
+
+def _dependencies(dependant: Any) -> Iterator[Any]:
     waiting = [(dependant, 0)]
     for _ in range(_MAX_SEEN):
         if not waiting:
             return
         here, depth = waiting.pop()
+        yield here
+        if depth < _MAX_DEPTH:
+            waiting += [(each, depth + 1) for each in getattr(here, "dependencies", ())]
+
+
+def _asked(dependant: Any) -> Iterator[Scheme]:
+    for here in _dependencies(dependant):
         call = getattr(here, "call", None)
         model = getattr(call, "model", None)
         if getattr(call, "__name__", "") in _PASSWORD_FORMS:
             yield Scheme("password")
         elif model is not None and hasattr(call, "scheme_name"):
             yield _scheme(model)
-        if depth < _MAX_DEPTH:
-            waiting += [(each, depth + 1) for each in getattr(here, "dependencies", ())]
 
 
 def _scheme(model: Any) -> Scheme:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sealtrail.capture.api import api_of
 from sealtrail.capture.bodies import Body, Json, body_of
 from sealtrail.capture.field_names import Names
+from sealtrail.capture.plan import Plan
 
 if TYPE_CHECKING:
     from sealtrail.capture.exchange import Exchange
@@ -21,12 +22,17 @@ _COUNT: Final = "sealtrail.response.count"
 class Watch:
     """One request and its answer. It knows no exchange: one that nobody closes must not be held by it.
 
-    `wanted` is what is looked at; `request` and `response` are the bodies, None where nothing looks at them.
+    `request` and `response` are the bodies, None where nothing looks at them; `scope` is that of ASGI, and
+    `root` what the server took off the path.
     """
 
-    def __init__(self, recorder: Recorder, wanted: frozenset[str], mime: str, encoding: str = "") -> None:
+    scope: Mapping[str, Any] | None = None
+    root = ""
+
+    def __init__(self, recorder: Recorder, plan: Plan, mime: str, encoding: str = "") -> None:
         self.recorder = recorder
-        self.wanted = wanted
+        self.plan = plan
+        wanted = self.wanted = plan.wanted
         self.request: Body | None = body_of(mime, encoding) if mime and "request" in wanted else None
         self.response: Body | None = None
 
@@ -69,6 +75,8 @@ class Watch:
                 self._settle_request(call)
             if self.response is not None:
                 self._settle_response(call, self.response)
+            if self.plan.tells_routes:
+                self._settle_route(call)
         except Exception:  # the record matters more than what it would say of fields
             self.recorder.failed()
 
@@ -105,9 +113,21 @@ class Watch:
             if isinstance(body, Json) and body.is_uncounted:
                 call.truncated += (_COUNT,)
 
+    def _settle_route(self, call: Exchange) -> None:
+        said = self.plan.said_of(call, self.scope, self.root)
+        if said is None:
+            return
+        api = api_of(call)
+        api.in_spec = said.in_spec
+        api.deprecated = True if said.is_deprecated else None
+        # What the application itself has said counts.
+        api.api_version = api.api_version or call.keyword("sealtrail.api.version", said.version)
+        api.required_roles = api.required_roles or call.keywords("sealtrail.required_roles", said.roles)
+        api.required_scopes = api.required_scopes or call.keywords("sealtrail.required_scopes", said.scopes)
 
-def watched(call: Exchange, wanted: frozenset[str], encoding: str = "") -> Watch:
+
+def watched(call: Exchange, plan: Plan, encoding: str = "") -> Watch:
     """Look at what goes by of a request from here on."""
-    watch = Watch(call.recorder, wanted, call.head.mime, encoding)
+    watch = Watch(call.recorder, plan, call.head.mime, encoding)
     call.watch = watch
     return watch

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sealtrail.capture.context import current
 from sealtrail.capture.exchange import Exchange
+from sealtrail.capture.plan import Plan
 from sealtrail.capture.schemes import header
 from sealtrail.capture.watch import Watch, watched
 
@@ -18,15 +19,16 @@ if TYPE_CHECKING:
 class AsgiWatch:
     """The application, watched. Nothing in it raises, and the application's own exceptions pass."""
 
-    def __init__(self, app: Application, wanted: frozenset[str]) -> None:
+    def __init__(self, app: Application, plan: Plan) -> None:
         self.app = app
-        self.wanted = wanted
+        self.plan = plan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = current.get()
         if scope["type"] == "http" and isinstance(call, Exchange) and call.watch is None:
             try:
-                watch = watched(call, self.wanted, header(scope, b"content-encoding"))
+                watch = watched(call, self.plan, header(scope, b"content-encoding"))
+                watch.scope, watch.root = scope, scope.get("root_path") or ""
                 passing = _Passing(watch, receive, send)
                 if watch.request is not None:
                     receive = passing.receive

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealtrail.capture.context import current
 from sealtrail.capture.exchange import Exchange
+from sealtrail.capture.plan import Plan
 from sealtrail.capture.watch import Watch, watched
 
 if TYPE_CHECKING:
@@ -16,16 +17,17 @@ if TYPE_CHECKING:
 class WsgiWatch:
     """The application, watched. Nothing in it raises, and the application's own exceptions pass."""
 
-    def __init__(self, app: WSGIApplication, wanted: frozenset[str]) -> None:
+    def __init__(self, app: WSGIApplication, plan: Plan) -> None:
         self.app = app
-        self.wanted = wanted
+        self.plan = plan
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         call = current.get()
         if not isinstance(call, Exchange) or call.watch is not None:
             return self.app(environ, start_response)
         try:
-            watch = watched(call, self.wanted, environ.get("HTTP_CONTENT_ENCODING") or "")
+            watch = watched(call, self.plan, environ.get("HTTP_CONTENT_ENCODING") or "")
+            watch.root = environ.get("SCRIPT_NAME") or ""
             if watch.request is not None and "wsgi.input" in environ:
                 environ["wsgi.input"] = Input(environ["wsgi.input"], watch)
         except Exception:  # our own fault must not cost the application a request

@@ -13,13 +13,14 @@ from django.http import HttpResponse
 
 from sealtrail.capture import context, denied
 from sealtrail.capture.asgi import SCOPE_KEY
-from sealtrail.capture.choices import chosen, chosen_fields
+from sealtrail.capture.choices import chosen
 from sealtrail.capture.context import NOBODY, Actor, described
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import as_octets, of_environ, of_scope
 from sealtrail.capture.marks import Marks
 from sealtrail.capture.mounted import below
 from sealtrail.capture.opening import opens
+from sealtrail.capture.plan import Plan
 from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.session_cookie import of_session
 from sealtrail.capture.wsgi import ENVIRON_KEY
@@ -36,6 +37,7 @@ _NAMES: Final = frozenset(
         "service",
         "version",
         "environment",
+        "openapi",
         "scrub",
         "sign_ins",
         "spool",
@@ -55,7 +57,7 @@ class SealtrailMiddleware:
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self.get_response = get_response
-        self.recorder, self._wanted = _configured()
+        self.recorder, self._plan = _configured()
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -101,8 +103,8 @@ class SealtrailMiddleware:
             body = exchange.refusal(block.id)
             return HttpResponse(body, status=exchange.status, headers=dict(exchange.refusal_headers()))
         exchange.enter()
-        if self._wanted:
-            watch_request(exchange, request, self._wanted)
+        if self._plan:
+            watch_request(exchange, request, self._plan)
         return exchange
 
     def _tell(self, request: Any, response: Any) -> Any:
@@ -229,7 +231,7 @@ class DjangoExchange(Exchange):
         return _user(self._request, self.marks) if "user" in self.recorder.sign_ins else NOBODY
 
 
-def _configured() -> tuple[Recorder, frozenset[str]]:
+def _configured() -> tuple[Recorder, Plan]:
     """What records, and what of an API is looked at."""
     given = getattr(settings, "SEALTRAIL", {})
     unknown = set(given) - _NAMES
@@ -241,7 +243,7 @@ def _configured() -> tuple[Recorder, frozenset[str]]:
         )
     given = dict(given)
     sign_ins = chosen(given.pop("sign_ins", True))
-    wanted = chosen_fields(given.pop("api_fields", False))
+    plan = Plan(given.pop("api_fields", False), given.pop("openapi", None))
     models = given.pop("audit_models", None)
     chosen_for = {name: given.pop(key) for key, name in _AUDIT.items() if key in given}
     if models:
@@ -250,4 +252,4 @@ def _configured() -> tuple[Recorder, frozenset[str]]:
         Models(models, **chosen_for).listen()
     recorder = configured(**given)
     recorder.sign_ins = sign_ins
-    return recorder, wanted
+    return recorder, plan

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from sealtrail.capture.exchange import Exchange
+from sealtrail.capture.plan import Plan
 from sealtrail.capture.watch import Watch, watched
 from sealtrail.capture.watch_wsgi import Input
 
 
-def watch_request(exchange: Exchange, request: Any, wanted: frozenset[str]) -> None:
+def watch_request(exchange: Exchange, request: Any, plan: Plan) -> None:
     """Look at what is read of this request from here on. Never raises."""
     try:
-        watch = watched(exchange, wanted, request.headers.get("Content-Encoding", ""))
+        watch = watched(exchange, plan, request.headers.get("Content-Encoding", ""))
+        watch.root = request.META.get("SCRIPT_NAME") or ""
         stream = vars(request).get("_stream")
         # All ways to a body go through it: `body`, `POST`, `FILES`, `read` and parsers of REST frameworks.
         if watch.request is not None and stream is not None:

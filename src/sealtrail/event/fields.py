@@ -102,6 +102,7 @@ _TABLE: Final = (
     Field("sealtrail.response.count", "long", "records in the response"),
     Field("sealtrail.api.version", "keyword", "version of the API that was called"),
     Field("sealtrail.api.in_spec", "bool", "whether the route is in the API's description"),
+    Field("sealtrail.api.deprecated", "bool", "true where the description calls the route deprecated"),
     Field("sealtrail.required_roles", "keywords", "roles of which the route demands one"),
     Field("sealtrail.required_scopes", "keywords", "scopes the route demands, all of them"),
     Field("sealtrail.target.type", "keyword", "type of what an act changed"),

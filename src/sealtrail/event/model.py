@@ -87,6 +87,7 @@ _RENAMED: Final = {
     "response_count": "sealtrail.response.count",
     "api_version": "sealtrail.api.version",
     "in_spec": "sealtrail.api.in_spec",
+    "deprecated": "sealtrail.api.deprecated",
     "required_roles": "sealtrail.required_roles",
     "required_scopes": "sealtrail.required_scopes",
     "target_type": "sealtrail.target.type",
@@ -131,6 +132,7 @@ class Api(msgspec.Struct, omit_defaults=True, gc=False, rename=_RENAMED):
     response_count: int | None = None
     api_version: str = ""
     in_spec: bool | None = None
+    deprecated: bool | None = None
     required_roles: Texts = ()
     required_scopes: Texts = ()
 
@@ -181,6 +183,7 @@ class Request(_Event, gc=False, rename=_RENAMED):
     response_count: int | None = None
     api_version: str = ""
     in_spec: bool | None = None
+    deprecated: bool | None = None
     required_roles: Texts = ()
     required_scopes: Texts = ()
     policy_decision: str = ""

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Flask, got_request_exception, has_request_context, request
 
 from sealtrail.capture import context
-from sealtrail.capture.choices import ApiFields, SignIns, chosen, chosen_fields
+from sealtrail.capture.choices import ApiFields, SignIns, chosen
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.mounted import werkzeug_route
+from sealtrail.capture.openapi import OpenApi
+from sealtrail.capture.plan import Plan
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.session_cookie import session_hash
@@ -33,9 +35,10 @@ class Sealtrail:
     What is left out comes from the environment: SEALTRAIL_SERVICE, SEALTRAIL_SPOOL,
     SEALTRAIL_TRUSTED_PROXIES, SEALTRAIL_PSEUDONYM_KEY, SEALTRAIL_SCRUB. `trusted_proxies` are CIDRs.
     `sign_ins` says what of sign-ins is recorded by itself: True, False, or some of signals, user, session,
-    refused. `api_fields` says what of an API: True, False, or some of request, response. `scrub` says how
-    secrets are replaced: a mode such as `hmac`, the path of a TOML file, or what it says as a mapping. Raises
-    UsageError for what it cannot take; once a request is served, nothing here raises.
+    refused. `api_fields` says what of an API: True, False, or some of request, response, route. `openapi` is
+    the API's description: the path of a JSON file, the document, or what returns it with the first request.
+    `scrub` says how secrets are replaced: a mode such as `hmac`, the path of a TOML file, or what it says as
+    a mapping. Raises UsageError for what it cannot take; once a request is served, nothing here raises.
     """
 
     def __init__(
@@ -49,10 +52,11 @@ class Sealtrail:
         trusted_proxies: Sequence[str] | None = None,
         sign_ins: SignIns = True,
         api_fields: ApiFields = False,
+        openapi: OpenApi | None = None,
         scrub: Scrub | None = None,
     ) -> None:
         self._sign_ins = chosen(sign_ins)
-        self._api_fields = chosen_fields(api_fields)
+        self._plan = Plan(api_fields, openapi)
         self._scrub = scrub
         self._service = service
         self._version = version
@@ -70,7 +74,7 @@ class Sealtrail:
         recorder = self._recorder(service or self._service)
         recorder.sign_ins = self._sign_ins
         app.extensions[_EXTENSION] = recorder
-        inner = WsgiWatch(app.wsgi_app, self._api_fields) if self._api_fields else app.wsgi_app
+        inner = WsgiWatch(app.wsgi_app, self._plan) if self._plan else app.wsgi_app
         capture = WsgiCapture(inner, recorder, werkzeug_route)
         app.wsgi_app = capture  # type: ignore[method-assign]
         if self._sign_ins:
