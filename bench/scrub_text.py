@@ -30,6 +30,7 @@ HOSTILE = {
     "escapes": "\\u0041" * 330,
     "percents": "%25" * 660,
     "numbers almost cards": "4111111111111112 " * 117,
+    "numbers in groups of four": "4111 " * 400,
     "brackets": "pin=" + "{(" * 990,
     "quotes within quotes": "pin='\\" * 330,
     "JWT starts": "eyJ-" * 500,

@@ -13,7 +13,7 @@ import io
 import re
 import tempfile
 import tokenize
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ from sealtrail.comply.library import find, names
 from sealtrail.comply.verdict import MEANINGS
 from sealtrail.detect.library import load
 from sealtrail.event.fields import ADDRESS_FIELDS, FIELDS
+from sealtrail.scrub import catalog
+from sealtrail.scrub.catalog import RULES
+from sealtrail.scrub.groups import GROUPS
 from sealtrail.serve.doors import Doors
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.metrics import FIGURES
@@ -272,6 +275,32 @@ def pack() -> str:
     return table(("rule", "level", "raises", "blocks", "tags"), rows)
 
 
+def scrub_rules() -> str:
+    """The rules of scrubbing: by shape, by name, and those of groups."""
+
+    def code(texts: Iterable[str]) -> str:
+        return ", ".join(f"`{text}`" for text in texts)
+
+    shapes = [(f"`{rule}`", RULES[rule], code(catalog.SHAPES[rule])) for rule in sorted(catalog.SHAPES)]
+    names = [(f"`{rule}`", code(catalog.NAMES[rule])) for rule in sorted(catalog.NAMES)]
+    parts = [
+        "## By shape\n",
+        table(("rule", "finds", "known by"), shapes),
+        "## By name\n",
+        table(("rule", "words of a name"), names),
+    ]
+    for name, group in GROUPS.items():
+        beside = {shape.rule: [word for word in shape.words if word] for shape in group.shapes}
+        rows = []
+        for rule in catalog.GROUP_RULES[name]:
+            words = [" ".join(end) for end, of in group.ends.items() if of == rule]
+            words += [word for word, of in group.alone.items() if of == rule]
+            near = f"numbers beside {code(beside[rule])}" if beside.get(rule) else "by its digits"
+            rows.append((f"`{rule}`", near if rule in beside else "", code(words)))
+        parts += [f"## The group `{name}`\n", table(("rule", "shape", "names that end in"), rows)]
+    return "\n".join(parts)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "fields": fields,
     "settings": settings_page,
@@ -281,6 +310,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "pack": pack,
     "routes": routes,
     "metrics": metrics,
+    "scrubbing": scrub_rules,
 }
 
 

@@ -15,6 +15,7 @@ PAGES = {
     "metrics": "metrics",
     "frameworks": "frameworks",
     "rules": "pack",
+    "scrubbing": "scrubbing",
 }
 
 

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sealtrail import scrub
 from sealtrail.scrub.numbers import CARD, IBAN, SSN, iban_end, is_card
 
 
@@ -71,3 +72,32 @@ def test_a_social_security_number_has_its_separators(number):
 )
 def test_other_groups_of_nine_digits_are_none(number):
     assert not SSN.search(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("4111111111111111 12/27 123", "[redacted:card-number] 12/27 [redacted:cvv]"),
+        ("4111111111111111|12|2027|123", "[redacted:card-number]|12|2027|[redacted:cvv]"),
+        ("371449635398431 1234", "[redacted:card-number] [redacted:cvv]"),
+        ("3714 496353 98431, 12/28, 1234", "[redacted:card-number], 12/28, [redacted:cvv]"),
+        ("12/27 4111111111111111", "12/27 [redacted:card-number]"),
+        ("2027 4111 1111 1111 1111 123", "2027 [redacted:card-number] [redacted:cvv]"),
+        ("4111111111111111 123.45", "[redacted:card-number] 123.45"),
+        ("4111111111111111 2027", "[redacted:card-number] 2027"),
+        ("cvv 123, CVC2 is 1234", "cvv [redacted:cvv], CVC2 is [redacted:cvv]"),
+        (
+            "ssn 078051121, Social Security number: 078051120",
+            "ssn [redacted:ssn], Social Security number: [redacted:ssn]",
+        ),
+    ],
+)
+def test_what_stands_beside_a_number_neither_hides_it_nor_stays_where_it_is_a_code(text, kept):
+    assert scrub.text(text)[0] == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["1234 5678 9012 3456 7890", "cvv mismatch 123", "ssn 987654321", "order 12/27 123"]
+)
+def test_numbers_that_are_no_card_and_stand_beside_none_stay(text):
+    assert scrub.text(text) == (text, ())

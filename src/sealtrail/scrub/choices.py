@@ -10,6 +10,7 @@ import msgspec
 
 from sealtrail.errors import UsageError
 from sealtrail.scrub.catalog import RULES
+from sealtrail.scrub.groups import GROUPS
 from sealtrail.scrub.names import spelled
 from sealtrail.scrub.policy import Choice, Mode, Policy
 
@@ -20,6 +21,7 @@ MAX_CHOICES: Final = 256
 
 class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: Mode = "replace"
+    groups: list[str] = []
     rules: dict[str, Choice] = {}
     names: dict[str, Choice] = {}
     fields: dict[str, Choice] = {}
@@ -42,6 +44,13 @@ def policy_of(
     for section in (written.rules, written.names, written.fields):
         if len(section) > MAX_CHOICES:
             raise UsageError("usage.setting", f"{source}: more than {MAX_CHOICES} choices of one kind")
+    for group in written.groups:
+        if group not in GROUPS:
+            raise UsageError(
+                "usage.setting",
+                f"{source}: there is no group of rules {group!r}",
+                hint=f"There is {', '.join(GROUPS)}.",
+            )
     for rule in written.rules:
         if rule not in RULES:
             near = get_close_matches(rule, RULES, 1)
@@ -57,6 +66,7 @@ def policy_of(
         # What says more comes first.
         fields=dict(sorted(written.fields.items(), key=lambda item: -len(item[0]))),
         digest=digest,
+        groups=frozenset(written.groups),
     )
 
 

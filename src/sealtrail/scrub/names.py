@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_plus
 
+from sealtrail.scrub.groups import Group, rule_of_words
+
 # Longer names carry no meaning at their far end, and hostile ones cost time.
 MAX_NAME: Final = 128
 _MAX_RUN: Final = 40
@@ -67,6 +69,7 @@ _ALWAYS: Final = {
     "sessid": "session",
     "cvv": "card",
     "cvc": "card",
+    "cvn": "card",
     "ssn": "ssn",
     "iban": "bank",
     "dob": "birth",
@@ -145,6 +148,7 @@ _TOGETHER: Final = (
     ("sid", "connect", "session"),
     ("key", "session", "session"),
     ("code", "security", "card"),
+    ("value", "verification", "card"),
     ("answer", "security", "answer"),
     ("code", "time", "otp"),
     ("passe", "de", "password"),
@@ -230,15 +234,16 @@ _LONGEST: Final = max(map(len, _WORDS))
 _known: dict[str, str] = {}
 # What the policy of the process says of names, as `policy.spelled` writes them.
 _chosen: Mapping[str, str] = {}
+_group: Group | None = None
 
 # Rule of a name that a policy alone makes secret.
 CHOSEN: Final = "name"
 
 
-def choose(names: Mapping[str, str]) -> None:
-    """Follow a policy: `keep` makes a name innocent, all else makes it one of a secret."""
-    global _chosen  # noqa: PLW0603 - one choice for the process; the change is one step
-    _chosen = names
+def choose(names: Mapping[str, str], group: Group | None) -> None:
+    """Follow a policy: `keep` makes a name innocent; all else, and a group, make it one of a secret."""
+    global _chosen, _group
+    _chosen, _group = names, group
     _known.clear()
 
 
@@ -291,7 +296,7 @@ def _cut(run: str) -> tuple[str, ...]:
 def _judge(name: str) -> str:
     choice = _chosen.get(spelled(name)) if _chosen else None
     if choice is None:
-        return _rule_of(name)
+        return _rule_of(name) or (rule_of_words(words(name), _group) if _group is not None else "")
     return "" if choice == "keep" else _rule_of(name) or CHOSEN
 
 

@@ -6,6 +6,7 @@ A pattern finds candidates, arithmetic decides: ids, times and counters look lik
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 # Digits in groups, by one kind of separator or none. Bounded, so that a long run of digits is one candidate.
@@ -13,6 +14,16 @@ CARD: Final = re.compile(r"(?<![A-Za-z0-9.])\d(?:[ -]?\d){11,18}(?!\d)", re.ASCI
 IBAN: Final = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]){11,30}", re.ASCII)
 SSN: Final = re.compile(
     r"(?<![\d.-])(?!000|666|9)\d{3}([-. ])(?!00)\d\d\1(?!0000)\d{4}(?![\d-]|\.\d)", re.ASCII
+)
+
+_BETWEEN: Final = r"[ ,;|/:\t]{1,3}"
+_EXPIRY: Final = r"(?:(?:0[1-9]|1[0-2])(?:[ ]?[/|-][ ]?)?(?:20)?[2-9]\d" + _BETWEEN + ")?"
+_CODE: Final = re.compile(_BETWEEN + _EXPIRY + r"(?P<value>\d{3})(?![A-Za-z0-9]|[.,:/-]\d)", re.ASCII)
+_CODE_OF_FOUR: Final = re.compile(_BETWEEN + _EXPIRY + r"(?P<value>\d{4})(?![A-Za-z0-9]|[.,:/-]\d)", re.ASCII)
+
+# As cards are printed, wherever that begins within other digits in groups.
+_GROUPED: Final = re.compile(
+    r"(?<![A-Za-z0-9.])(?=((?:\d{4}[ -]){3}\d{4}|\d{4}[ -]\d{6}[ -]\d{4,5}|\d{12,19})(?!\d))", re.ASCII
 )
 
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -53,6 +64,25 @@ def is_card(text: str) -> bool:
         digit = ord(character) - 48
         total += _DOUBLED[digit] if place & 1 else digit
     return total % 10 == 0 and digits.count("0") < len(digits) - 2
+
+
+def cards_in(text: str) -> Iterator[tuple[int, int]]:
+    """Where the numbers of cards stand, also right before or behind other digits, such as a month."""
+    odd = False
+    for match in CARD.finditer(text):
+        if is_card(match[0]):
+            yield match.span()
+        else:
+            odd = True
+    if odd:
+        yield from (match.span(1) for match in _GROUPED.finditer(text) if is_card(match[1]))
+
+
+def cvv_after(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Where a card's verification value stands: right behind its number, or behind its month and year."""
+    four = text.startswith(("34", "37"), start)
+    match = (_CODE_OF_FOUR if four else _CODE).match(text, end)
+    return match.span("value") if match is not None else None
 
 
 def iban_end(text: str) -> int:

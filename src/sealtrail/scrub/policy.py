@@ -1,8 +1,8 @@
 """What stands in the place of a secret. Pure.
 
 A call may bring a policy of its own. One that brings none follows the policy of the process, which `use` sets
-once at the start; until then it is to replace everything. Names that a policy makes secret or innocent count
-as those of the process only.
+once at the start; until then it is to replace everything. Names that a policy makes secret or innocent, and
+groups, count as those of the process only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
+from sealtrail.scrub import shapes
+from sealtrail.scrub.groups import further
 from sealtrail.scrub.names import choose, spelled
 
 Mode = Literal["replace", "drop", "mask", "hmac"]
@@ -44,7 +46,7 @@ class Policy(NamedTuple):
 
     `fields`, `names` and `rules` choose for one field (`*` stands for any characters), for what stands under
     one name, and for what one rule finds: the first that says something wins, then `mode`. keep: it stays.
-    `digest` makes `KEY:HASH` of a value, in the place of `key`.
+    `digest` makes `KEY:HASH` of a value, in the place of `key`. `groups` are further rules, such as hipaa.
     """
 
     mode: Mode = "replace"
@@ -53,6 +55,7 @@ class Policy(NamedTuple):
     names: Mapping[str, Choice] = _NOTHING
     fields: Mapping[str, Choice] = _NOTHING
     digest: Callable[[str], str] | None = None
+    groups: frozenset[str] = frozenset()
 
     def replacement(self, rule: str, secret: str, field: str = "", name: str = "") -> str | None:
         """What to write for a secret that a rule found in a field, under a name; None: it stays."""
@@ -97,7 +100,9 @@ def use(policy: Policy | None) -> None:
     """Make this the policy of the process, None for the one it begins with."""
     global _used  # noqa: PLW0603 - one choice for the process; the change is one step
     _used = REPLACE if policy is None else policy
-    choose(_used.names)
+    group = further(_used.groups) if _used.groups else None
+    choose(_used.names, group)
+    shapes.choose(group)
 
 
 def used() -> Policy:

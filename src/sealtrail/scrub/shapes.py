@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 
 from sealtrail.scrub import fast, vendors
 from sealtrail.scrub.coded import LETTERS, LONG_RUN
-from sealtrail.scrub.numbers import CARD, IBAN, SSN, iban_end, is_card
+from sealtrail.scrub.groups import Further, Group
+from sealtrail.scrub.numbers import IBAN, SSN, cards_in, cvv_after, iban_end
 
 
 class Finding(NamedTuple):
@@ -112,6 +113,22 @@ ALWAYS: Final = (
         ("asic ", "ASIC "),
         _re(_B + r"(?i:basic)[ \t]{1,4}(?P<value>[A-Za-z0-9+/_-]{4,1024}={0,2})"),
         _is_basic,
+    ),
+    _Shape(
+        "ssn",
+        ("ssn", "SSN", "ocial security", "ocial Security", "OCIAL SECURITY"),
+        _re(
+            _B + r"(?i:ssn|social security(?: (?:number|no\.?))?)(?:\s{0,2}(?i:is\b|[:=#])){0,2}\s{0,3}"
+            r"(?P<value>(?!000|666|9)\d{3}(?!00)\d\d(?!0000)\d{4})(?![A-Za-z0-9]|[.-]\d)"
+        ),
+    ),
+    _Shape(
+        "cvv",
+        ("cvv", "CVV", "cvc", "CVC"),
+        _re(
+            _B
+            + r"(?i:cv[vc]2?)(?:\s{0,2}(?i:is\b|[:=#])){0,2}\s{0,3}(?P<value>\d{3,4})(?![A-Za-z0-9]|[.-]\d)"
+        ),
     ),
     _Shape(
         "password-hash",
@@ -214,6 +231,8 @@ def scan(text: str) -> tuple[list[Finding], bool]:
         text = _ESCAPES.sub(_blanks, text)
     raw = text.encode("ascii", "replace")
     # Blanks in the place of escapes may have cut a run.
+    if _further:
+        _look_further(text, found)
     coded = escaped or (len(raw) >= len(LONG_RUN) and LONG_RUN in raw.translate(LETTERS))
     if not _decided:
         engine()
@@ -245,6 +264,23 @@ def scan(text: str) -> tuple[list[Finding], bool]:
     if b"000000000" in classes or b"AA00" in classes:
         _numbers(text, classes, found)
     return found, coded
+
+
+def choose(group: Group | None) -> None:
+    """Look for the shapes of a group as well, of no group for None."""
+    global _further  # noqa: PLW0603 - one choice for the process; the change is one step
+    _further = group.shapes if group is not None else ()
+
+
+def _look_further(text: str, found: list[Finding]) -> None:
+    low = text.lower()
+    for rule, words, pattern, check in _further:
+        if any(word in low for word in words):
+            found += [
+                Finding(*match.span("value"), rule)
+                for match in pattern.finditer(text)
+                if check is None or check(match["value"])
+            ]
 
 
 def _blanks(match: re.Match[str]) -> str:
@@ -329,7 +365,11 @@ def _addresses(text: str, found: list[Finding]) -> None:
 
 def _numbers(text: str, classes: bytes, found: list[Finding]) -> None:
     if b"000000000000" in classes:
-        found += [Finding(*match.span(), "card-number") for match in CARD.finditer(text) if is_card(match[0])]
+        for start, end in cards_in(text):
+            found.append(Finding(start, end, "card-number"))
+            code = cvv_after(text, start, end)
+            if code is not None:
+                found.append(Finding(*code, "cvv"))
     if b"000000000" in classes and _has_ssn(text):
         found += [Finding(*match.span(), "ssn") for match in SSN.finditer(text)]
     if b"AA00" in classes:
@@ -360,6 +400,7 @@ _PATTERNS: Final = (
 )
 _EYJ, _KEY, _AT, _SIX, _NINE, _COUNTRY = range(len(_LOOKED_FOR), len(_LOOKED_FOR) + 6)
 
+_further: tuple[Further, ...] = ()
 _gate: fast.Gate | None = None
 _decided = False
 
