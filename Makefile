@@ -4,7 +4,7 @@
 # The first target is what `make` alone does.
 all: setup help
 
-.PHONY: all help setup demo test check bench test-engines test-console test-pythons soak lock docs
+.PHONY: all help setup demo test check bench test-engines test-console test-pythons test-signins soak lock docs
 
 help:
 	@echo "make demo          run the demo: a sample API, an attack on it, the alert, the block, the proof"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-engines  the suite against real OpenSearch"
 	@echo "make test-console  the suite in a real Chromium"
 	@echo "make test-pythons  the capture side under every other Python from 3.11 on that is here"
+	@echo "make test-signins  sign-ins with Flask-Security, quart-auth and others, installed for the while"
 	@echo "make setup         the environment alone (.venv)"
 	@echo "make docs          write the generated pages of docs/reference"
 	@echo "make lock          write requirements.lock from pyproject.toml"
@@ -52,6 +53,9 @@ test-console: setup
 # Says which versions it did not find.
 test-pythons: setup
 	@.venv/bin/python tools/pythons.py
+
+test-signins: setup
+	@.venv/bin/python tools/signins.py
 
 docs: setup
 	@.venv/bin/python tools/reference.py

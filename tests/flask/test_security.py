@@ -1,4 +1,4 @@
-"""Every signal of Flask-Security, sent by blinker as it sends them: it cannot be locked, so is not run."""
+"""Every signal of Flask-Security, sent by blinker as it sends them: `make test-signins` runs it itself."""
 
 from __future__ import annotations
 

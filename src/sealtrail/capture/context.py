@@ -54,6 +54,7 @@ class Call(Marks):
     route = ""
     ticket: Any = ""
     told_of_failure = False
+    factor = ""  # a second one that was right, before the sign-in itself is told
 
     @property
     def marks(self) -> Marks:

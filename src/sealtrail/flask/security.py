@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flask import Flask
 
-from sealtrail.capture import acts, signin
+from sealtrail.capture import acts, context, signin
 from sealtrail.flask.signin import asked_to_sign_in, note_user, quiet, session_id
 from sealtrail.flask.user import id_of, itself, name_of, roles_of, signed_in
 
@@ -25,7 +25,12 @@ _METHODS: Final = {
     "oauth": "oidc",
 }
 # What fails, as the reason of the failure.
-_REASONS: Final = {"password": "bad_password", "passcode": "bad_code", "passkey": "bad_signature"}
+_REASONS: Final = {
+    "password": "bad_password",
+    "passcode": "bad_code",
+    "code": "bad_code",
+    "passkey": "bad_signature",
+}
 
 
 def listen(app: Flask) -> None:
@@ -53,11 +58,14 @@ def _authenticated(_: Flask, user: Any, authn_via: Any = None, **__: Any) -> Non
     ways = [str(way) for way in authn_via or ()]
     if ways == ["change"]:
         return  # the password was changed, and the session made anew: nobody came in
+    call = context.current.get()
+    factor = "" if call is None else call.factor
     acts.login_succeeded(
         id_of(user),
         name=name_of(user),
         method=next((_METHODS[way] for way in ways if way in _METHODS), ""),
-        factors=ways,
+        mfa=True if factor else None,
+        factors=[*ways, factor] if factor else ways,
         provider=_PROVIDER,
         roles=roles_of(user),
         session=session_id(),
@@ -78,6 +86,9 @@ def _failed(_: Flask, user: Any, auth_type: Any = "", tfa: Any = False, **__: An
 @quiet
 def _factor_confirmed(_: Flask, user: Any, method: Any = "", **__: Any) -> None:
     signin.mfa_succeeded(_who(user), factor=method, provider=_PROVIDER)
+    call = context.current.get()
+    if call is not None:
+        call.factor = str(method)  # the sign-in that follows does not say so again
 
 
 @quiet

@@ -143,8 +143,10 @@ def _needs_refresh(_: Flask, **__: Any) -> None:
 @quiet
 def _protected(_: Flask, **__: Any) -> None:
     """A session came from another address or program than it was made for."""
-    if "_user_id" in session and "_id" not in session:
-        return  # made of a remember cookie: Flask-Login has nothing to compare with, and signals all the same
+    if "_id" not in session and session.get("_remember") != "clear":
+        # Nobody's yet, or made of a remember cookie: Flask-Login has nothing to compare with, and signals all
+        # the same. In its strong mode it has removed what it compared, and put that word there.
+        return
     asked_to_sign_in("another_client", "session_protected")
 
 
