@@ -9,7 +9,7 @@ from sealtrail import scrub
 from sealtrail.capture import context, otel, recorder
 from sealtrail.capture.context import ANONYMOUS, Actor
 from sealtrail.capture.exchange import class_name
-from sealtrail.capture.ids import moment, new_id, new_ids, written
+from sealtrail.capture.ids import moment, new_id, written
 from sealtrail.capture.marks import Marks
 from sealtrail.capture.recorder import Recorder
 from sealtrail.event import hostile
@@ -132,7 +132,7 @@ def act_of(here: Here, action: Any, outcome: Any, error: BaseException | None) -
     # In the order of the table, and by position: setting one by one costs as much as all else here.
     event = Audit(
         written(now),
-        new_ids(now)[0],
+        new_id(now),
         "audit",
         "event",
         category,

@@ -47,18 +47,15 @@ _process: Final = _Process()
 os.register_at_fork(after_in_child=_process.seed)
 
 # The millisecond and the second that were last written out, and their texts: one tuple each, so that threads
-# never see half of it.
+# never see half of it. The second from its beginning to its end.
 _millisecond: tuple[int, str] = (-1, "")
-_second: tuple[int, str] = (-1, "")
+_second: tuple[float, float, str] = (0.0, 0.0, "")
 
 
-def new_ids(now: float) -> tuple[str, str]:
-    """A UUID of version 7, and a span id; `now` in seconds of the epoch.
-
-    Without its dashes the UUID makes a trace id as well.
-    """
+def new_id(now: float | None = None) -> str:
+    """A UUID of version 7: sorts by the millisecond it was made in, `now` in seconds of the epoch."""
     global _millisecond  # noqa: PLW0603 - a memo of one entry
-    moment = int(now * 1000)
+    moment = int((time.time() if now is None else now) * 1000)
     known, text = _millisecond
     if moment != known:
         text = f"{moment & 0xFFFFFFFFFFFF:012x}"
@@ -66,13 +63,13 @@ def new_ids(now: float) -> tuple[str, str]:
         _millisecond = (moment, text)
     process = _process
     # Always eight digits, and different for 2^28 ids, which no millisecond holds.
-    number = f"{process.next() & 0xFFFFFFFF | 0x10000000:x}"
-    return f"{text}{process.after_time}{number}", f"{process.span}{number}"
+    return f"{text}{process.after_time}{process.next() & 0xFFFFFFFF | 0x10000000:x}"
 
 
-def new_id() -> str:
-    """A UUID of version 7: identities sort by the millisecond they were made in."""
-    return new_ids(time.time())[0]
+def new_ids(now: float) -> tuple[str, str]:
+    """A UUID, and a span id that goes with it. Without its dashes the UUID makes a trace id as well."""
+    made = new_id(now)
+    return made, _process.span + made[-8:]
 
 
 def valid_request_id(text: str) -> bool:
@@ -98,10 +95,11 @@ def moment() -> str:
 def written(now: float) -> str:
     """Seconds of the epoch as events say them. Until 2100 a float tells microseconds apart."""
     global _second  # noqa: PLW0603 - a memo of one entry
-    second = int(now)
-    micro = int((now - second) * 1_000_000)
-    known, text = _second
-    if second != known:
+    begins, ends, text = _second
+    if not begins <= now < ends:
+        second = int(now)
+        begins = float(second)
         text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-        _second = (second, text)
+        _second = (begins, begins + 1.0, text)
+    micro = int((now - begins) * 1_000_000)
     return f"{text}{_DIGITS[micro // 1000]}{_DIGITS[micro % 1000]}Z"

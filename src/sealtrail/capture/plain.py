@@ -24,11 +24,13 @@ _SHORT: Final = 12
 _HOLDERS: Final = frozenset({dict, list, tuple})
 
 _known: set[str] = set()
+_open: set[str] = set()  # paths of changes, plain and without the name of a secret
 
 
 def forget() -> None:
     """Look at every text anew: what is clean has changed."""
     _known.clear()
+    _open.clear()
 
 
 def is_plain_text(value: Any) -> TypeGuard[str]:
@@ -53,8 +55,8 @@ def plain_changes(given: Any) -> list[dict[str, Any]] | None:
             return None
         path, old, new = change
         if not (
-            is_plain_text(path)
-            and _is_open(path)
+            type(path) is str
+            and (path in _open or _is_open(path))
             and (is_plain_text(old) or is_plain(old))
             and (is_plain_text(new) or is_plain(new))
         ):
@@ -65,11 +67,12 @@ def plain_changes(given: Any) -> list[dict[str, Any]] | None:
 
 def _is_open(path: str) -> bool:
     """False where any part of a path is the name of a secret, or may be: quoted ones are not looked at."""
-    if "[" in path or '"' in path:
+    if not is_plain_text(path) or "[" in path or '"' in path or any(map(scrub.secret_name, path.split("."))):
         return False
-    if "." in path:
-        return not any(map(scrub.secret_name, path.split(".")))
-    return not scrub.secret_name(path)
+    if len(_open) >= _MAX_KNOWN:
+        _open.clear()
+    _open.add(path)
+    return True
 
 
 def _weight(value: Any, depth: int) -> int:
