@@ -6,12 +6,14 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import requests
 import urllib3
+from opentelemetry.sdk.trace import TracerProvider
 
 from sealtrail.errors import UsageError
 from sealtrail.outgoing import httpx as by_httpx
@@ -110,6 +112,24 @@ def test_the_trace_and_the_request_go_along(ask: Ask, server, events, inside) ->
     assert event["span.id"] not in {"b" * 16, ""}
     assert sent["traceparent"] == f"00-{'a' * 32}-{event['span.id']}-01"
     assert sent["x-request-id"] == event["http.request.id"] == "request-1"
+
+
+def test_whether_a_trace_is_sampled_and_its_state_are_the_callers(ask: Ask, server, inside) -> None:
+    inside.head = SimpleNamespace(traceparent=f"00-{'a' * 32}-{'b' * 16}-00", tracestate="k=v, j=w")
+    ask("GET", f"{server.url}/ok")
+    ask("GET", f"{server.url}/ok", headers={"Tracestate": "mine=1"})
+    sent = [{name.lower(): value for name, value in seen.items()} for _, seen in server.seen]
+    assert [one["traceparent"][-3:] for one in sent] == ["-00", "-00"]
+    assert [one["tracestate"] for one in sent] == ["k=v,j=w", "mine=1"]
+
+
+def test_a_span_of_opentelemetry_is_what_a_call_is_made_in(ask: Ask, server, events) -> None:
+    with TracerProvider().get_tracer("t").start_as_current_span("work") as span:
+        ask("GET", f"{server.url}/ok")
+    (event,) = events()
+    context = span.get_span_context()
+    assert event["trace.id"] == f"{context.trace_id:032x}"
+    assert event["parent.id"] == f"{context.span_id:016x}"
 
 
 def test_outside_of_a_request_a_trace_begins(ask: Ask, server, events) -> None:

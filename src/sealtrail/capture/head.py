@@ -35,6 +35,7 @@ class Head(msgspec.Struct, gc=False):
     x_forwarded_for: str
     forwarded: str
     forwarded_proto: str
+    tracestate: str
 
 
 def of_environ(environ: Mapping[str, Any]) -> Head:
@@ -60,6 +61,7 @@ def of_environ(environ: Mapping[str, Any]) -> Head:
         get("HTTP_X_FORWARDED_FOR") or "",
         get("HTTP_FORWARDED") or "",
         get("HTTP_X_FORWARDED_PROTO") or "",
+        get("HTTP_TRACESTATE") or "",
     )
 
 
@@ -77,6 +79,7 @@ _HEADERS: Final = (
     b"x-forwarded-for",
     b"forwarded",
     b"x-forwarded-proto",
+    b"tracestate",
 )
 _place: Final = {name: place for place, name in enumerate(_HEADERS)}.get
 _NONE: Final = ("",) * len(_HEADERS)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from time import perf_counter_ns, time
 from typing import Final
 
-from sealtrail.capture import context, recorder
+from sealtrail.capture import context, recorder, traces
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.ids import moment, new_id, new_ids, parse_traceparent, written
 from sealtrail.capture.marks import Marks
@@ -24,7 +24,6 @@ _BROKEN: Final = ("connection", "error")
 _MAX_URL: Final = 4096
 _MAX_MIME: Final = 256
 _MAX_LENGTH: Final = 15  # digits
-_SAMPLED: Final = "01"
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -57,10 +56,9 @@ class Outgoing:
         self.actor = context.acting(self.call)
         self.recorder = self.call.recorder if self.call is not None else recorder.default()
         made, self.span_id = new_ids(now)
-        if self.call is not None:
-            self.trace_id, self.parent_id = self.call.trace_id, self.call.span_id
-        else:
-            self.trace_id, self.parent_id = made.replace("-", ""), ""
+        current = traces.current()
+        self.trace_id = current.trace_id or made.replace("-", "")
+        self.parent_id = current.span_id
         self.mime_sent = ""
         self.length: int | None = None
         self.redirects = led_here(self._url())
@@ -86,7 +84,10 @@ class Outgoing:
         if self.host not in hosts:
             return added
         if given is None:
-            added["traceparent"] = f"00-{self.trace_id}-{self.span_id}-{_SAMPLED}"
+            flags, state = traces.onward(self.call, self.trace_id)
+            added["traceparent"] = f"00-{self.trace_id}-{self.span_id}-{flags}"
+            if state and "tracestate" not in sent:
+                added["tracestate"] = state
         if self.call is not None and "x-request-id" not in sent:
             added["X-Request-ID"] = self.call.request_id
         return added
