@@ -69,7 +69,7 @@ class Blocks:
                 identity = (status.st_ino, status.st_mtime_ns, status.st_size)
                 if identity != self._identity:
                     self._read(identity)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 self.absent += 1
                 self._identity = (0, 0, 0)
                 self._forget()

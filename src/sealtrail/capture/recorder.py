@@ -29,6 +29,7 @@ from sealtrail.event.model import Event, constants
 from sealtrail.scrub import value as scrubbed
 from sealtrail.settings import CaptureSettings
 from sealtrail.spool.disk import Spool
+from sealtrail.spool.layout import NOWHERE, STDOUT
 from sealtrail.spool.locks import Lock
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -59,11 +60,10 @@ class Recorder:
         self.settings = settings
         self.addresses = Addresses(settings.trusted_proxies)
         self.spool = _spool(settings.spool, settings.spool_bytes)
+        folder = NOWHERE if str(settings.spool) == STDOUT else settings.spool
         closes = settings.on_full == "refuse"
-        self.blocks = (
-            Closing(settings.spool, self.spool) if closes else Blocks(settings.spool, self.spool.check)
-        )
-        self.pseudonyms = Pseudonyms(settings.pseudonym_key, settings.spool)
+        self.blocks = Closing(folder, self.spool) if closes else Blocks(folder, self.spool.check)
+        self.pseudonyms = Pseudonyms(settings.pseudonym_key, folder)
         self.errors = 0
         self._version = version
         self._environment = environment
@@ -213,14 +213,22 @@ def _spool(folder: Path, limit: int) -> Spool:
 
     `limit`: what the folder may hold in bytes, 0 for the default.
     """
-    key = os.path.abspath(folder)  # noqa: PTH100 - without a look at the disk, which may not be there yet
+    streams = str(folder) == STDOUT
+    # Without a look at the disk, which may not be there yet.
+    key = STDOUT if streams else os.path.abspath(folder)  # noqa: PTH100
     with _lock:
         spool = _spools.get(key)
         if spool is None:
-            spool = _spools[key] = Spool(Path(key))
+            spool = _spools[key] = _stream() if streams else Spool(Path(key))
         if limit:
             spool.bound(limit)
         return spool
+
+
+def _stream() -> Spool:
+    from sealtrail.spool.stdout import Stream
+
+    return Stream()
 
 
 def configured(

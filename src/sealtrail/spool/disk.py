@@ -102,7 +102,7 @@ class Spool:
         self._number = 0
         self._size = 0
         self._inode = (0, 0)
-        self._path = self.folder
+        self._path: int | Path = self.folder
         self._kept = 0  # written before the last look at the segment
         self._torn = False
         self._sync_lock = Lock()
@@ -208,27 +208,28 @@ class Spool:
         """Put into the record what was lost; False where that cannot be written either."""
         self._retry_tell = time.monotonic() + _RETRY_SECONDS
         line = b"%b%b%d}\n" % (self._losses.line(self.constants), self._identity, self._seq)
-        if self._torn:
-            line = b"\n" + line
         try:
-            count = self._put(line)
-        except OSError as error:
+            whole = self._put(line)
+        except OSError:
             # Nothing of it is in the file, so its number is free: asking again and again loses nothing.
-            self._tell("write", f"the spool cannot be written: {error.strerror}")
             self._settle()
-            self._trouble = self._torn = True
+            self._trouble = True
             return False
         self._seq += 1
-        self._room -= count
-        self._torn = count != len(line)
-        if self._torn:
+        if not whole:
             return self._lost("the spool took only part of an event: the disk is full", audit=True)
         self.written += 1
         self._losses = Losses()
         return True
 
-    def _put(self, line: bytes) -> int:
-        return os.write(self._descriptor, line)
+    def _put(self, line: bytes) -> bool:
+        """Write a line; False where only a part of it is in the file. Raises OSError where nothing is."""
+        if self._torn:
+            line = b"\n" + line
+        count = os.write(self._descriptor, line)
+        self._room -= count
+        self._torn = count != len(line)
+        return not self._torn
 
     def _settle(self) -> None:
         """Count what was written into the segment; the next event asks for room."""

@@ -40,6 +40,12 @@ BLOCKS_MAX_BYTES: Final = 16 * 1024 * 1024
 
 PSEUDONYM_KEY_FILE: Final = "pseudonym.key"
 
+# In place of a folder: events are lines of standard output. Then there is no block list and no kept key.
+STDOUT: Final = "stdout:"
+NOWHERE: Final = Path(os.devnull)
+# What such a line begins with in place of its brace. No JSON text holds it: there quotes are escaped.
+MARK: Final = b'{"sealtrail.stream":1,'
+
 _SEGMENT: Final = re.compile(
     rf"([A-Za-z0-9][A-Za-z0-9._:-]{{0,{MAX_EMITTER - 1}}})\.(\d{{6,9}})\.ndjson", re.ASCII
 )
