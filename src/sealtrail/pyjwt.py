@@ -6,8 +6,6 @@ own, with the reason, and PyJWT's exception passes as it was.
 
 from __future__ import annotations
 
-import json
-from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -15,11 +13,10 @@ from typing import Any, Final
 import jwt
 from jwt import exceptions
 
-from sealtrail.capture import signin
+from sealtrail.capture import context, signin
+from sealtrail.capture.claims import hashed, unverified
 from sealtrail.capture.here import Here, secret_text
 from sealtrail.capture.pseudonym import Pseudonyms
-
-_MAX_TOKEN: Final = 16_384
 
 # The name of PyJWT's class, so that one which a version does not have is no matter; the nearest counts.
 _REASONS: Final = {
@@ -48,9 +45,14 @@ _OURS: Final = frozenset({"bad_key", "keys_unreachable"})
 
 
 def decode(token: str | bytes, *arguments: Any, **options: Any) -> Any:
-    """What `jwt.decode` returns for these arguments, or raises; then why is recorded first."""
+    """What `jwt.decode` returns for these arguments, or raises; then why is recorded first.
+
+    The request that carries a token which was good says so, where it says anything of its claims.
+    """
     with observing(token):
-        return jwt.decode(token, *arguments, **options)
+        claims = jwt.decode(token, *arguments, **options)
+    _vouch(token, arguments, options)
+    return claims
 
 
 @contextmanager
@@ -61,6 +63,20 @@ def observing(token: str | bytes) -> Iterator[None]:
     except exceptions.PyJWTError as error:
         refused(token, error)
         raise
+
+
+def _vouch(token: str | bytes, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
+    """Let the current request know that this token is good. Never raises."""
+    call = context.current.get()
+    if call is None:
+        return
+    try:
+        chosen = options.get("options") or (arguments[2] if len(arguments) > 2 else None) or {}
+        if chosen.get("verify_signature", True):
+            text = token.decode("latin-1") if isinstance(token, bytes) else token
+            call.good_token = call.recorder.pseudonyms.of_token(text)
+    except Exception:  # what the application does with the token matters more
+        call.recorder.failed()
 
 
 def refused(token: str | bytes, error: BaseException) -> bool:
@@ -99,24 +115,13 @@ def reason_of(error: BaseException) -> str:
 
 def _claims(token: str, pseudonyms: Pseudonyms) -> dict[str, Any]:
     """What a token says of itself, not verified and therefore nobody's word."""
-    parts = token[:_MAX_TOKEN].split(".")
-    if len(parts) != 3:
-        return {}
-    header, payload = _part(parts[0]), _part(parts[1])
+    header, payload = unverified(token)
     found: dict[str, Any] = {}
     for name, value in (("alg", header.get("alg")), ("iss", payload.get("iss"))):
         if isinstance(value, str):
             found[name] = value[:256]
     for name in ("sub", "jti"):
-        value = payload.get(name)
-        if isinstance(value, str | int) and value != "":
-            found[f"{name}_hash"] = pseudonyms.of(name, str(value)[:1024])
+        digest = hashed(pseudonyms, name, payload.get(name))
+        if digest:
+            found[f"{name}_hash"] = digest
     return found
-
-
-def _part(text: str) -> dict[str, Any]:
-    try:
-        part = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, RecursionError):
-        return {}
-    return part if isinstance(part, dict) else {}

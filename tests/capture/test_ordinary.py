@@ -102,7 +102,18 @@ def test_what_must_be_cleaned_or_decoded_is_not(made, environ):
         [
             None,
             Api(),
-            Api(["a.b"], (), 3, "v2", True, None, ("admin",), ("x:read",)),
+            Api(
+                ["a.b"],
+                (),
+                3,
+                "v2",
+                True,
+                None,
+                ("admin",),
+                ("x:read",),
+                token_scopes=["a"],
+                token_verified=False,
+            ),
             Api(response_fields=['q"', "\u2028"]),
         ]
     ),

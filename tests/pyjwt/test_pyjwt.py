@@ -150,3 +150,26 @@ def test_a_fault_of_ours_is_counted_and_pyjwts_exception_still_passes(made, monk
     with pytest.raises(exceptions.DecodeError):
         _decode("x")
     assert made.errors == 1
+
+
+def test_a_request_says_whether_its_token_was_verified(spool, events):
+    app = Flask("vouching")
+    Sealtrail(app, service="vouching", spool=spool, api_fields="token")
+
+    @app.get("/<how>")
+    def read(how):
+        token = request.headers["Authorization"].partition(" ")[2]
+        if how == "verified":
+            _decode(token.encode())
+        elif how == "unverified":
+            pyjwt.decode(token, options={"verify_signature": False})
+        elif how == "other":
+            _decode(_token(sub="somebody-else"))
+        return {}
+
+    ways = ("verified", "unverified", "other", "unread")
+    for how in ways:
+        app.test_client().get(f"/{how}", headers={"Authorization": f"Bearer {_token()}"}).close()
+    assert [e["sealtrail.token.verified"] for e in events()] == [how == "verified" for how in ways]
+    assert events()[0]["sealtrail.token.issuer"] == "https://id.example"
+    assert SUBJECT not in str(events())

@@ -13,7 +13,8 @@ ALL: Final = frozenset({"signals", "user", "session", "refused"})
 
 # request: names of the fields of queries, forms and JSON documents. response: those of JSON answers, and how
 # many records there are. route: what FastAPI's routes say of themselves.
-ALL_FIELDS: Final = frozenset({"request", "response", "route"})
+# token: what a bearer token says of itself.
+ALL_FIELDS: Final = frozenset({"request", "response", "route", "token"})
 
 SignIns = bool | Collection[str]
 ApiFields = bool | Collection[str]

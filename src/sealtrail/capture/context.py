@@ -33,7 +33,8 @@ class Call(Marks):
     """One request, from its first byte to its last, and the marks of its event.
 
     Whoever makes one gives it a recorder and its ids; all else is as here until something is known.
-    `told_of_failure`: an event says already that its caller could not sign in.
+    `told_of_failure`: an event says already that its caller could not sign in. `good_token` is the hash of
+    one that the application has verified.
     """
 
     recorder: Recorder
@@ -55,6 +56,7 @@ class Call(Marks):
     ticket: Any = ""
     told_of_failure = False
     factor = ""  # a second one that was right, before the sign-in itself is told
+    good_token = ""
 
     @property
     def marks(self) -> Marks:

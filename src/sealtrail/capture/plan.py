@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sealtrail.capture import openapi
 from sealtrail.capture.choices import ApiFields, chosen_fields
+from sealtrail.capture.claims import Claims, claims_of
 from sealtrail.capture.openapi import Description, OpenApi
 from sealtrail.capture.schemes import route_of, scopes_of
 from sealtrail.spool.locks import Lock
 
 if TYPE_CHECKING:
     from sealtrail.capture.exchange import Exchange
+
+
+_MAX_TOKENS: Final = 1024
 
 
 class Said(NamedTuple):
@@ -34,6 +38,7 @@ class Plan:
     def __init__(self, fields: ApiFields = False, description: OpenApi | None = None) -> None:
         self.wanted = chosen_fields(fields)
         self._lock = Lock()
+        self._tokens: dict[str, Claims] = {}
         self._ask: Callable[[], Mapping[str, Any]] | None = None
         self._description: Description | None = None
         if description is not None:
@@ -46,6 +51,17 @@ class Plan:
 
     def __bool__(self) -> bool:
         return bool(self.wanted) or self.tells_routes
+
+    def claims(self, call: Exchange, digest: str) -> Claims:
+        """What the bearer token of a request says. It comes with each of a session, so that is remembered."""
+        known = self._tokens.get(digest)
+        if known is None:
+            token = call.head.authorization.partition(" ")[2].strip()
+            known = claims_of(token, call.recorder.pseudonyms)
+            if len(self._tokens) >= _MAX_TOKENS:
+                self._tokens.clear()
+            self._tokens[digest] = known
+        return known
 
     def said_of(self, call: Exchange, scope: Mapping[str, Any] | None, root: str) -> Said | None:
         """What is said of a request's route; None where nobody says anything.

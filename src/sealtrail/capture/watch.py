@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sealtrail.capture.api import api_of
 from sealtrail.capture.bodies import Body, Json, body_of
+from sealtrail.capture.claims import NOTHING
 from sealtrail.capture.field_names import Names
 from sealtrail.capture.plan import Plan
 
@@ -75,6 +76,8 @@ class Watch:
                 self._settle_request(call)
             if self.response is not None:
                 self._settle_response(call, self.response)
+            if "token" in self.wanted and call.head.authorization:
+                self._settle_token(call)
             if self.plan.tells_routes:
                 self._settle_route(call)
         except Exception:  # the record matters more than what it would say of fields
@@ -124,6 +127,24 @@ class Watch:
         api.api_version = api.api_version or call.keyword("sealtrail.api.version", said.version)
         api.required_roles = api.required_roles or call.keywords("sealtrail.required_roles", said.roles)
         api.required_scopes = api.required_scopes or call.keywords("sealtrail.required_scopes", said.scopes)
+
+    def _settle_token(self, call: Exchange) -> None:
+        scheme, digest = call.credential()
+        if scheme != "bearer":
+            return
+        said = self.plan.claims(call, digest)
+        if said is NOTHING:
+            return
+        api, keywords = api_of(call), call.keywords
+        api.token_issuer = call.keyword("sealtrail.token.issuer", said.issuer)
+        api.token_audience = keywords("sealtrail.token.audience", said.audience)
+        api.token_subject_hash, api.token_id_hash = said.subject_hash, said.id_hash
+        api.token_client_hash = said.client_hash
+        api.token_scopes = keywords("sealtrail.token.scopes", said.scopes)
+        api.token_algorithm = call.keyword("sealtrail.token.algorithm", said.algorithm)
+        api.token_key_id = call.keyword("sealtrail.token.key_id", said.key_id)
+        api.token_expires = said.expires
+        api.token_verified = call.good_token == digest
 
 
 def watched(call: Exchange, plan: Plan, encoding: str = "") -> Watch:

@@ -90,6 +90,16 @@ _RENAMED: Final = {
     "deprecated": "sealtrail.api.deprecated",
     "required_roles": "sealtrail.required_roles",
     "required_scopes": "sealtrail.required_scopes",
+    "token_issuer": "sealtrail.token.issuer",
+    "token_audience": "sealtrail.token.audience",
+    "token_subject_hash": "sealtrail.token.subject_hash",
+    "token_id_hash": "sealtrail.token.id_hash",
+    "token_client_hash": "sealtrail.token.client_hash",
+    "token_scopes": "sealtrail.token.scopes",
+    "token_algorithm": "sealtrail.token.algorithm",
+    "token_key_id": "sealtrail.token.key_id",
+    "token_expires": "sealtrail.token.expires",
+    "token_verified": "sealtrail.token.verified",
     "target_type": "sealtrail.target.type",
     "target_id": "sealtrail.target.id",
     "target_name": "sealtrail.target.name",
@@ -135,6 +145,16 @@ class Api(msgspec.Struct, omit_defaults=True, gc=False, rename=_RENAMED):
     deprecated: bool | None = None
     required_roles: Texts = ()
     required_scopes: Texts = ()
+    token_issuer: str = ""
+    token_audience: Texts = ()
+    token_subject_hash: str = ""
+    token_id_hash: str = ""
+    token_client_hash: str = ""
+    token_scopes: Texts = ()
+    token_algorithm: str = ""
+    token_key_id: str = ""
+    token_expires: str = ""
+    token_verified: bool | None = None
 
 
 class Request(_Event, gc=False, rename=_RENAMED):
@@ -186,6 +206,16 @@ class Request(_Event, gc=False, rename=_RENAMED):
     deprecated: bool | None = None
     required_roles: Texts = ()
     required_scopes: Texts = ()
+    token_issuer: str = ""
+    token_audience: Texts = ()
+    token_subject_hash: str = ""
+    token_id_hash: str = ""
+    token_client_hash: str = ""
+    token_scopes: Texts = ()
+    token_algorithm: str = ""
+    token_key_id: str = ""
+    token_expires: str = ""
+    token_verified: bool | None = None
     policy_decision: str = ""
     policy_rule: str = ""
     own: bool = False
