@@ -34,7 +34,9 @@ def test_a_policy_is_read_from_toml_and_from_a_mapping_alike():
 def test_of_several_patterns_for_a_field_the_one_that_says_more_wins():
     policy = policy_of(WRITTEN, "file")
     assert policy.for_field("sealtrail.details.payment.card") == "drop"
+    assert policy.for_field("sealtrail.details.payment.card.number") == "drop"
     assert policy.for_field("sealtrail.details.note") == "mask"
+    assert policy.for_field("sealtrail.detailsx") is None
     assert policy.for_field("url.query") is None
 
 

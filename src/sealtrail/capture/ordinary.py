@@ -80,7 +80,7 @@ def _answer(key: tuple[int, str]) -> tuple[str, str] | None:
     """From the event's id to the start of the request; status and media type, up to the number of bytes."""
     status, mime = key
     kind = media_type(mime)
-    if status <= 0 or not _is_clean(kind, MAX_SHORT):
+    if _by_field or status <= 0 or not _is_clean(kind, MAX_SHORT):
         return None
     allowed = DENIED if status in {401, 403} else ALLOWED
     outcome = "success" if status < 400 else "failure"
@@ -172,8 +172,13 @@ _referrers: Final = _Parts(_referrer)
 _objects: Final = _Parts(_object)
 
 
-def forget() -> None:
-    """Make every part anew: what is clean has changed."""
+_by_field = False
+
+
+def forget(*, by_field: bool = False) -> None:
+    """Make every part anew: what is clean has changed. `by_field`: no request is an ordinary one."""
+    global _by_field  # noqa: PLW0603 - one choice for the process
+    _by_field = by_field
     for parts in (_answers, _actors, _clients, _sites, _queries, _routes, _referrers, _objects):
         parts.clear()
 

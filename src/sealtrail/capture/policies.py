@@ -13,6 +13,7 @@ from typing import Any, Final, get_args
 
 from sealtrail import scrub
 from sealtrail.capture import foreign, ordinary, plain
+from sealtrail.capture.whole import checked, is_chosen
 from sealtrail.errors import UsageError
 from sealtrail.scrub.policy import Mode, Policy, use, used
 from sealtrail.spool.locks import Lock
@@ -66,7 +67,7 @@ def read(given: Scrub, source: str, digest: Callable[[str], str] | None = None) 
     from sealtrail.scrub.choices import policy_of
 
     if isinstance(given, Mapping):
-        return policy_of(given, source, digest)
+        return checked(policy_of(given, source, digest), source)
     text = os.fspath(given)
     if text in MODES:
         return policy_of({"mode": text}, source, digest)
@@ -79,7 +80,7 @@ def read(given: Scrub, source: str, digest: Callable[[str], str] | None = None) 
             f"{source}: {text!r} is no file that can be read: {why}",
             hint=f"Name a file of TOML, or one of {', '.join(MODES)}.",
         ) from None
-    return policy_of(written, text, digest)
+    return checked(policy_of(written, text, digest), text)
 
 
 def engine(wanted: str) -> None:
@@ -119,7 +120,7 @@ def _take(policy: Policy | None) -> None:
     use(policy)
     # What was found clean may not be by another policy.
     plain.forget()
-    ordinary.forget()
+    ordinary.forget(by_field=policy is not None and is_chosen(policy))
     foreign.forget()
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sealtrail.capture import policies
+from sealtrail.capture import policies, whole
 from sealtrail.capture.address import Addresses
 from sealtrail.capture.blocks import Blocks
 from sealtrail.capture.closing import Closing
@@ -27,6 +27,7 @@ from sealtrail.event.fields import FIELDS
 from sealtrail.event.limits import MAX_INTEGER, MAX_LINE_BYTES
 from sealtrail.event.model import Event, constants
 from sealtrail.scrub import value as scrubbed
+from sealtrail.scrub.policy import used
 from sealtrail.settings import CaptureSettings
 from sealtrail.spool.disk import Spool
 from sealtrail.spool.layout import NOWHERE, STDOUT
@@ -123,6 +124,28 @@ class Recorder:
             self._told = True
             with contextlib.suppress(Exception):  # a handler is the application's code
                 _log.warning("an event could not be recorded; later ones are only counted", exc_info=True)
+
+
+class ChoosingRecorder(Recorder):
+    """A recorder for a policy that chooses for fields: others pay nothing for that."""
+
+    def record(
+        self,
+        event: Event,
+        *,
+        audit: bool,
+        extra: Mapping[str, Any] | None = None,
+        fsync: bool = False,
+        certain: bool = False,
+    ) -> bool:
+        try:
+            policy = used()
+            whole.apply(event, policy)
+            given = whole.apply_to_extra(extra, policy, event) if extra else None
+        except Exception:  # what could not be left out is not written
+            self.failed()
+            return False
+        return super().record(event, audit=audit, extra=given, fsync=fsync, certain=certain)
 
 
 def _shrunk(event: Event) -> bytes:
@@ -252,12 +275,11 @@ def configured(
         changes["spool"] = Path(spool)
     if trusted_proxies is not None:
         changes["trusted_proxies"] = tuple(trusted_proxies)
-    recorder = Recorder(
-        msgspec.structs.replace(settings, **changes), version=version, environment=environment
-    )
+    settings = msgspec.structs.replace(settings, **changes)
     policies.engine(settings.scrub_engine)
-    policies.adopt(scrub, settings.scrub, recorder.pseudonyms.scrubbed)
-    return _serving_acts(recorder)
+    policies.adopt(scrub, settings.scrub, Pseudonyms(settings.pseudonym_key, settings.spool).scrubbed)
+    kind = ChoosingRecorder if whole.is_chosen(used()) else Recorder
+    return _serving_acts(kind(settings, version=version, environment=environment))
 
 
 def _serving_acts(recorder: Recorder) -> Recorder:

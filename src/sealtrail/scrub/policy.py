@@ -70,12 +70,12 @@ class Policy(NamedTuple):
         return None if choice == "keep" else policy.written(choice, rule, secret)
 
     def for_field(self, field: str) -> Choice | None:
-        """What is chosen for a field; None where nothing is."""
+        """What is chosen for a field, or for one that it is a part of; None where nothing is."""
         exact = self.fields.get(field)
         if exact is not None:
             return exact
         for pattern, choice in self.fields.items():
-            if "*" in pattern and _compiled(pattern).fullmatch(field) is not None:
+            if _compiled(pattern).fullmatch(field) is not None:
                 return choice
         return None
 
@@ -130,4 +130,4 @@ def hashed(key: bytes, secret: str) -> str:
 
 @lru_cache(256)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))) + r"(?:\..*)?", re.DOTALL)
