@@ -26,8 +26,9 @@ setup:
 demo: setup
 	@.venv/bin/sealtrail demo
 
+# A file's tests stay together, and share what it made for them.
 test: setup
-	@.venv/bin/python -m pytest -q
+	@.venv/bin/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 check: setup
 	.venv/bin/ruff check .
