@@ -306,6 +306,7 @@ class Server:
         self._log = (folder / "server.log").open("ab")
         self._seen: set[str] = set()
         self.asked = 0
+        self.cut = 0  # answers of which it is not known whether they were recorded
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -377,11 +378,16 @@ class Server:
             connection.close()
 
     def worker(self) -> int:
-        """Process id of a worker; 0 while there is none."""
+        """Process id of a worker; 0 while there is none, also where one ended in mid-answer."""
         try:
-            return int(json.loads(self.request("GET", "/pid")[2])["pid"])
+            body = self.request("GET", "/pid")[2]
         except (OSError, http.client.HTTPException):
             return 0
+        if not body:
+            self.asked -= 1
+            self.cut += 1
+            return 0
+        return int(json.loads(body)["pid"])
 
     def workers(self) -> list[int]:
         """Process ids of the master's children."""

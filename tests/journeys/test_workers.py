@@ -208,4 +208,4 @@ def test_a_reload_loses_no_event_and_the_new_process_is_another_emitter(
     events = emitted(server)
     assert {of_one[0]["process.pid"] for of_one in events.values()} == set(pids)
     assert len(events) == 3
-    assert sum(map(len, events.values())) == server.asked
+    assert 0 <= sum(map(len, events.values())) - server.asked <= server.cut

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -117,8 +118,11 @@ def test_who_waits_is_told_of_a_change_and_at_the_stop_of_the_server(serving, tm
         block(server, address="203.0.113.9", reason="r")
         thread.join(60)
         assert [one["address"] for one in answers[0].json()["blocks"]] == ["203.0.113.9"]
+        asked = server.served._server.server_state.tasks
+        while asked:
+            time.sleep(0.01)
         thread, answers = waiting(server, answers[0].headers["ETag"])
-        while len(server.served._server.server_state.connections) < 2:
-            pass
+        while not asked:
+            time.sleep(0.01)
     thread.join(60)
     assert [answer.status_code for answer in answers] == [304]
