@@ -194,3 +194,90 @@ def test_an_object_may_be_watched(made, events):
         {"path": "name", "old": "alice", "new": "bob"},
         {"path": "password", "old": "[redacted:password]", "new": "[redacted:password]"},
     ]
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_task_that_is_cancelled_within_leaves_a_record_that_says_so(made, events, required):
+    @sealtrail.audited("report.send", required=required)
+    async def send():
+        await asyncio.sleep(3600)
+
+    async def act():
+        async with sealtrail.auditing("invoice.pay", required=required, target=("invoice", "1")) as block:
+            block.before, block.after = {"paid": 0}, {"paid": 1}
+            await send()
+
+    async def main():
+        task = asyncio.create_task(act())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    inner, outer = events()[-2:]
+    for event in (inner, outer):
+        assert (event["event.outcome"], event["event.reason"]) == ("unknown", "cancelled")
+        assert event["error.type"] == "asyncio.exceptions.CancelledError"
+        assert ("sealtrail.intent" in event) is required
+    assert outer["sealtrail.change"] == [{"path": "paid", "old": 0, "new": 1}]
+    assert [e["event.type"] == ["start"] for e in events()] == ([True, True] if required else []) + [
+        False
+    ] * 2
+
+
+def test_what_is_thrown_away_half_way_is_recorded_when_it_is(made, events):
+    @sealtrail.audited("report.send")
+    async def send():
+        await asyncio.sleep(3600)
+
+    half = send()
+    half.close()
+    assert events() == []  # it was never begun
+
+    async def begin():
+        with sealtrail.auditing("report.read", reason="asked"):
+            await Forever()
+
+    half = begin()
+    half.send(None)
+    del half
+    (event,) = events()
+    assert (event["event.outcome"], event["event.reason"]) == ("unknown", "asked")
+    assert event["error.type"] == "GeneratorExit"
+
+
+class Forever:
+    def __await__(self):
+        while True:
+            yield
+
+
+def test_generators_are_recorded_when_they_end(made, events):
+    @sealtrail.audited("report.read", required=True)
+    def read(broken):
+        yield 1
+        if broken:
+            raise KeyError
+        yield 2
+
+    @sealtrail.audited("report.follow")
+    async def follow():
+        yield 1
+        yield 2
+
+    async def main():
+        found = follow()
+        assert await anext(found) == 1
+        await found.aclose()
+        return [part async for part in follow()]
+
+    assert list(read(broken=False)) == [1, 2]
+    with pytest.raises(KeyError):
+        list(read(broken=True))
+    assert asyncio.run(main()) == [1, 2]
+    assert [e["event.outcome"] for e in events()] == [
+        *("unknown", "success"),
+        *("unknown", "failure"),
+        *("unknown", "success"),  # the first was closed half way
+    ]

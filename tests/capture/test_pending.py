@@ -1,3 +1,7 @@
+import asyncio
+
+import pytest
+
 from sealtrail.capture import pending
 from sealtrail.capture.pending import Pending, RowChange, row
 
@@ -81,3 +85,15 @@ def test_what_was_announced_and_not_made_is_a_failure(made, events):
     first, second = events()
     assert (first["event.type"], second["event.outcome"]) == (["start"], "failure")
     assert second["sealtrail.intent"] == first["event.id"]
+
+
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize("error", [OSError("gone"), asyncio.CancelledError()])
+def test_a_commit_of_which_nobody_knows_is_recorded_as_unknown(made, events, required, error):
+    waiting = Pending(required=required)
+    waiting.add(RowChange("update", "users", "1"))
+    waiting.prepare()
+    waiting.failed(error, is_sure=isinstance(error, asyncio.CancelledError))
+    event = events()[-1]
+    assert (event["event.outcome"], event["sealtrail.target.id"]) == ("unknown", "1")
+    assert "error.type" in event

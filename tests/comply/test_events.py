@@ -39,6 +39,13 @@ def test_a_failed_sign_in_without_a_name_lacks_nobody(estate, finding):
     assert finding(estate, "FLD-1").verdict == "pass"
 
 
+def test_what_is_called_from_here_is_no_access_to_it_and_is_not_counted(estate, finding):
+    before = finding(estate, "FLD-1").population
+    estate.add(HOUR, "http.client", "outbound", destination__domain="api.example.com")
+    said = finding(estate, "FLD-1")
+    assert (said.verdict, said.population) == ("pass", before)
+
+
 def test_a_job_on_a_host_has_an_origin(estate, finding):
     estate.act(HOUR, "invoice.export", client__ip=None, host__name="worker-1")
     assert finding(estate, "FLD-1").verdict == "pass"

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, cast
+from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
 from sealtrail.capture.acts import intend, record
 from sealtrail.capture.change import between
 from sealtrail.capture.state import snapshot
+
+# What code raises. Anything else, such as a task's cancellation, came from outside and cut it short.
+_FAULTS: Final = (Exception, SystemExit, KeyboardInterrupt)
+_CANCELLED: Final = "cancelled"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +38,8 @@ def audited(
     fsync: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Record each call of a function, plain or async: success when it returns, failure when it raises.
+
+    A call that is cancelled has an unknown outcome; a generator's lasts until it is exhausted or closed.
 
     `target` is a tuple, or a callable that is given the call's arguments, before the call, and returns one.
     With `required` a first record is written before the function runs; where that fails the function does
@@ -66,6 +73,29 @@ def audited(
 
             return cast("Callable[P, R]", later)
 
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def each(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
+                with _ending(begin(args, kwargs)):
+                    yield from function(*args, **kwargs)
+
+            return cast("Callable[P, R]", each)
+
+        if inspect.isasyncgenfunction(function):
+
+            @functools.wraps(function)
+            async def each_later(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Any]:
+                with _ending(begin(args, kwargs)):
+                    parts = function(*args, **kwargs)
+                    try:
+                        async for part in parts:
+                            yield part
+                    finally:
+                        await parts.aclose()
+
+            return cast("Callable[P, R]", each_later)
+
         @functools.wraps(function)
         def now(*args: P.args, **kwargs: P.kwargs) -> R:
             act = begin(args, kwargs)
@@ -80,6 +110,16 @@ def audited(
         return now
 
     return decorate
+
+
+@contextmanager
+def _ending(act: auditing) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        act.end(error)
+        raise
+    act.end(None)
 
 
 def _target(target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -98,9 +138,10 @@ class auditing:  # noqa: N801 - reads as a verb where it is used
     and dataclasses. A state is copied when it is set, so it may be the same object twice; `watch` is an
     object whose states at the beginning and at the end are meant. `target`, `outcome`, `reason`, `ticket`,
     `details`, `tenant` and `effective_id` (who is impersonated) may be set inside. An exception makes it a
-    failure, and goes on. With `required` a first record is written before the block is entered; where that
-    fails the block is not run, and BusyError is raised. The record of the end never raises: `recorded` says
-    whether it is in the spool (with `fsync`: on the disk), None until then.
+    failure, and goes on; a cancellation makes its outcome unknown, for the reason `cancelled`. With
+    `required` a first record is written before the block is entered; where that fails the block is not run,
+    and BusyError is raised. The record of the end never raises: `recorded` says whether it is in the spool
+    (with `fsync`: on the disk), None until then.
     """
 
     def __init__(
@@ -175,16 +216,22 @@ class auditing:  # noqa: N801 - reads as a verb where it is used
 
     def end(self, error: BaseException | None) -> None:
         """Record how it ended. Never raises."""
+        known = self._known()
+        outcome = self.outcome if error is None else "failure"
+        if error is not None and not isinstance(error, _FAULTS):
+            # Nobody knows how much of it has happened.
+            outcome = "unknown"
+            known["reason"] = known["reason"] or _CANCELLED
         self.recorded = bool(
             record(
                 self.action,
-                outcome="failure" if error is not None else self.outcome,
+                outcome=outcome,
                 change=self._change(),
                 error=error,
                 required=self._required,
                 fsync=self._fsync,
                 intent=self._intent,
-                **self._known(),
+                **known,
             )
         )
 

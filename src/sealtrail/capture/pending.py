@@ -191,8 +191,14 @@ class Pending:
         self._sum_up()
         self._end("success", None)
 
-    def failed(self, error: BaseException) -> None:
-        """There was no commit: what was announced is taken back."""
+    def failed(self, error: BaseException, *, is_sure: bool = True) -> None:
+        """There was no commit: what was announced is taken back.
+
+        Where that is not sure, as with a connection that broke, all of it is recorded as unknown.
+        """
+        if not is_sure or not isinstance(error, Exception):
+            self._end("unknown", error)
+            return
         self._changes = [change for change in self._changes if change.intent is not None]
         self._end("failure", error)
 

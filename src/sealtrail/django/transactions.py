@@ -95,14 +95,23 @@ def _commits(connection: Any, commit: Callable[..., Any], known: dict[Any, Waiti
         try:
             result = commit(*args)
         except BaseException as error:
+            is_sure = _is_there(connection)
             for one in told:
-                one.failed(error)
+                one.failed(error, is_sure=is_sure)
             raise
         for one in told:
             one.committed()
         return result
 
     return committing
+
+
+def _is_there(connection: Any) -> bool:
+    """Whether the connection still is: if it broke, the commit may have got through."""
+    try:
+        return bool(connection.is_usable())
+    except Exception:  # a driver's own code
+        return False
 
 
 def _undo(connection: Any) -> None:

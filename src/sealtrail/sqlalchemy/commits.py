@@ -25,7 +25,7 @@ def watch(dialect: Any) -> None:
 
     def do_commit(connection: Any) -> None:
         # Whatever the caller does about the error, this transaction must not be committed later.
-        with _committing(connection, functools.partial(rollback, connection)):
+        with _committing(connection, functools.partial(rollback, connection), dialect):
             commit(connection)
 
     def do_prepare_twophase(connection: Any, xid: Any) -> None:
@@ -37,7 +37,7 @@ def watch(dialect: Any) -> None:
         connection: Any, xid: Any, is_prepared: bool = True, recover: bool = False
     ) -> None:
         # What is prepared was announced then.
-        with _committing(connection, _nothing):
+        with _committing(connection, _nothing, dialect):
             commit_prepared(connection, xid, is_prepared, recover)
 
     dialect.do_commit = do_commit
@@ -57,7 +57,7 @@ def waiting(connection: Any) -> list[Pending]:
 
 
 @contextmanager
-def _committing(connection: Any, undo: Callable[[], None]) -> Iterator[None]:
+def _committing(connection: Any, undo: Callable[[], None], dialect: Any) -> Iterator[None]:
     told = waiting(connection)
     try:
         for one in told:
@@ -70,11 +70,20 @@ def _committing(connection: Any, undo: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        is_sure = not _is_cut(dialect, connection, error)
         for one in told:
-            one.failed(error)
+            one.failed(error, is_sure=is_sure)
         raise
     for one in told:
         one.committed()
+
+
+def _is_cut(dialect: Any, connection: Any, error: BaseException) -> bool:
+    """Whether the connection is gone: then the commit may have got through."""
+    try:
+        return bool(dialect.is_disconnect(error, connection, None))
+    except Exception:  # a driver's own code
+        return True
 
 
 def _named(do: Callable[..., Any], act: Callable[[Pending, str], None], connection: Any, name: str) -> None:

@@ -11,6 +11,9 @@ from sealtrail.comply.verdict import judged
 _NOBODY: Final = "(not user.id:* or user.id:anonymous)"
 _CHANGING: Final = "http.request.method:(POST or PUT or PATCH or DELETE)"
 
+# What an application calls by itself is nobody's access to it, and what is said of the record itself no act.
+_ACTS: Final = f"{RECORDS} and not sealtrail.kind:(outbound or alert or system)"
+
 # The six things PCI DSS 10.2.2 asks of a record, each as the query for what lacks it. A failed sign-in names
 # nobody where no name was given: that is then what there is to say.
 MISSING: Final = (
@@ -37,16 +40,14 @@ MISSING: Final = (
 
 def fields(case: Case) -> Finding:
     """FLD-1"""
-    population = case.count("records", RECORDS)
+    population = case.count("records", _ACTS)
     for name, lacking in MISSING:
-        case.count(f"records that lack: {name}", f"{RECORDS} and ({lacking})")
+        case.count(f"records that lack: {name}", f"{_ACTS} and ({lacking})")
     any_of = " or ".join(f"({lacking})" for _, lacking in MISSING)
-    query = f"{RECORDS} and ({any_of})"
+    query = f"{_ACTS} and ({any_of})"
     exceptions = case.count("records that lack any of them", query)
     found = case.listed(query) if exceptions else []
-    return case.finding(
-        judged(population, exceptions, empty="no-data"), population, exceptions, found, RECORDS
-    )
+    return case.finding(judged(population, exceptions, empty="no-data"), population, exceptions, found, _ACTS)
 
 
 def data_access(case: Case) -> Finding:
