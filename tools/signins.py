@@ -18,6 +18,7 @@ LOCK = REPOSITORY / "requirements-signins.lock"
 # Those that are skipped, in part or as a whole, where a package is not there.
 TESTS = (
     "tests/capture/test_quart_user.py",
+    "tests/journeys/test_django_packages.py",
     "tests/journeys/test_flask_security.py",
     "tests/journeys/test_mounts.py",
 )

@@ -192,7 +192,12 @@ def project(tmp_path_factory) -> Iterator[None]:
             "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": database},
             "other": {"ENGINE": "django.db.backends.sqlite3", "NAME": database.with_name("other.sqlite3")},
         },
-        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
+        INSTALLED_APPS=[
+            "django.contrib.admin",
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            "django.contrib.sessions",
+        ],
         MIDDLEWARE=MIDDLEWARE,
         SESSION_ENGINE="django.contrib.sessions.backends.cache",
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],

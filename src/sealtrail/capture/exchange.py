@@ -318,8 +318,8 @@ def _clean(event: Request, marks: Marks) -> None:
     event.domain = marks.text("url.domain", without_port(event.domain), MAX_SHORT)
 
 
-def class_name(error: BaseException) -> str:
-    """Name of an exception's class, with its module unless it is built in."""
+def class_name(error: object) -> str:
+    """Name of the class of an exception or any object, with its module unless it is built in."""
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 

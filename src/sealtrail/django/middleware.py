@@ -24,7 +24,8 @@ from sealtrail.capture.plan import Plan
 from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.session_cookie import of_session
 from sealtrail.capture.wsgi import ENVIRON_KEY
-from sealtrail.django.signin import LISTENERS, looked_up, name_of, roles_of, session_of
+from sealtrail.django import admin, rest
+from sealtrail.django.signin import LISTENERS, lock_outs, looked_up, name_of, roles_of, session_of
 from sealtrail.django.watching import watch_request, watch_response
 from sealtrail.errors import UsageError
 
@@ -32,6 +33,7 @@ _AUDIT: Final = {f"audit_{name}": name for name in ("exclude", "required", "fsyn
 _NAMES: Final = frozenset(
     {
         "api_fields",
+        "audit_admin",
         "audit_models",
         *_AUDIT,
         "service",
@@ -61,7 +63,7 @@ class SealtrailMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
-        for signal, listener in LISTENERS:
+        for signal, listener in (*LISTENERS, *lock_outs()):
             signal.connect(listener, dispatch_uid=f"sealtrail.{listener.__name__}")
 
     def __call__(self, request: Any) -> Any:
@@ -118,6 +120,8 @@ class SealtrailMiddleware:
                     call.session_hash = of_session(call.recorder.pseudonyms, session) if session else ""
                 if "user" in self.recorder.sign_ins and call.actor is NOBODY:
                     call.actor = _user(request, call.marks)
+                if response.status_code in rest.REFUSING and isinstance(call, Exchange):
+                    rest.tell(call, response)
             except Exception:  # a user object is the application's code
                 self.recorder.failed()
         return response
@@ -175,7 +179,7 @@ class DjangoExchange(Exchange):
         if "session" in sign_ins:
             session = session_of(self._request)
             self.session_hash = of_session(self.recorder.pseudonyms, session) if session else ""
-        if 401 <= self.status <= 403 and "refused" in sign_ins:
+        if self.status in rest.REFUSING and "refused" in sign_ins and not rest.tell(self, response):
             denied.tell(self, self.status, response.headers.get("WWW-Authenticate", ""))
         response.headers["X-Request-ID"] = self.request_id
         if self.watch is not None:
@@ -244,6 +248,8 @@ def _configured() -> tuple[Recorder, Plan]:
     given = dict(given)
     sign_ins = chosen(given.pop("sign_ins", True))
     plan = Plan(given.pop("api_fields", False), given.pop("openapi", None))
+    if given.pop("audit_admin", True):
+        admin.listen()
     models = given.pop("audit_models", None)
     chosen_for = {name: given.pop(key) for key, name in _AUDIT.items() if key in given}
     if models:

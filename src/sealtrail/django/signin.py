@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.core.signals import got_request_exception
@@ -16,6 +17,9 @@ from django.utils.functional import LazyObject, empty
 from sealtrail.capture import acts, context, signin
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.recorder import default
+from sealtrail.capture.sparing import told_by
+
+_AXES_LIMIT: Final = 3  # its own default
 
 
 def looked_up(user: Any) -> Any:
@@ -88,10 +92,33 @@ def _logged_in(request: Any, user: Any, **_: Any) -> None:
 
 
 @_listens
-def _login_failed(credentials: Mapping[str, Any], **_: Any) -> None:
+def _login_failed(credentials: Mapping[str, Any], request: Any = None, **_: Any) -> None:
     # What else is among them was made unreadable by Django, or may be a secret under a name of its own.
     names = (credentials.get(name) for name in ("username", get_user_model().USERNAME_FIELD))
-    acts.login_failed(next(filter(None, names), ""))
+    acts.login_failed(next(filter(None, names), ""), reason="locked" if _was_locked(request) else "")
+
+
+def _was_locked(request: Any) -> bool:
+    """Whether django-axes has refused an attempt unseen: the one that led to the lock was looked at."""
+    if getattr(request, "axes_locked_out", False) is not True:
+        return False
+    failures = getattr(request, "axes_failures_since_start", None)
+    limit = getattr(settings, "AXES_FAILURE_LIMIT", _AXES_LIMIT)
+    return failures is None or (isinstance(limit, int) and failures > limit)
+
+
+@_listens
+def _locked_out(request: Any = None, username: Any = "", **_: Any) -> None:
+    """django-axes says so of every attempt from then on; it is told once a while."""
+    call = context.current.get()
+    recorder = default() if call is None else call.recorder
+    client = "" if call is None else call.client_ip
+    if told_by(recorder).once.due(("locked", str(username), client)) is not None:
+        signin.login_locked(
+            username or "",
+            attempts=getattr(request, "axes_failures_since_start", None),
+            details={"by": "django-axes"},
+        )
 
 
 @_listens
@@ -113,6 +140,12 @@ def _saved(instance: Any, created: bool, raw: bool = False, **_: Any) -> None:
     """
     if isinstance(instance, get_user_model()) and not created and not raw and _is_set(instance):
         signin.password_changed(instance.pk)
+
+
+def lock_outs() -> tuple[tuple[Any, Callable[..., None]], ...]:
+    """The signal of django-axes, where the project has it."""
+    module = sys.modules.get("axes.signals")
+    return () if module is None else ((module.user_locked_out, _locked_out),)
 
 
 LISTENERS: Final = (
