@@ -7,6 +7,7 @@ from sealtrail.capture.acts import audit, logged_out, login_failed, login_succee
 from sealtrail.capture.api import api_version, requires, responded
 from sealtrail.capture.auditing import audited, auditing
 from sealtrail.capture.carry import carried
+from sealtrail.capture.contents import bodies
 from sealtrail.capture.context import actor, request_id, touched
 from sealtrail.capture.sessions import (
     impersonation_started,
@@ -38,6 +39,7 @@ __all__ = [
     "audit",
     "audited",
     "auditing",
+    "bodies",
     "carried",
     "impersonation_started",
     "impersonation_stopped",

@@ -30,5 +30,6 @@ def test_fields_of_an_api_are_chosen_alike():
     assert chosen_fields(True) == ALL_FIELDS
     assert chosen_fields(False) == set()
     assert chosen_fields("request") == {"request"}
+    assert chosen_fields("request_body") == {"request_body"}
     with pytest.raises(UsageError, match="api_fields has no 'body'"):
         chosen_fields(["body"])

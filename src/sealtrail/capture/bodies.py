@@ -38,6 +38,9 @@ class Body(Protocol):
     def name(self, names: Names) -> bool:
         """Add its names; False where it is whole and not what it says it is."""
 
+    def content(self) -> bytes | None:
+        """All of it; None where it is too long to be held, or is never held."""
+
     def count(self) -> int | None:
         """How many records it holds, as far as it went; None where it holds no list."""
 
@@ -78,6 +81,9 @@ class _Held:
         if self.size > MAX_HELD:
             self._is_long = True
             self._held = [b"".join(self._held)[:MAX_HELD]]
+
+    def content(self) -> bytes | None:
+        return None if self._is_long else b"".join(self._held)
 
     def count(self) -> int | None:
         return None
@@ -186,4 +192,7 @@ class Parts:
         return True
 
     def count(self) -> int | None:
+        return None
+
+    def content(self) -> bytes | None:
         return None

@@ -16,6 +16,9 @@ ALL: Final = frozenset({"signals", "user", "session", "refused"})
 # token: what a bearer token says of itself.
 ALL_FIELDS: Final = frozenset({"request", "response", "route", "token"})
 
+# What is recorded of the bodies themselves, by nothing but its own name.
+BODIES: Final = frozenset({"request_body", "response_body"})
+
 SignIns = bool | Collection[str]
 ApiFields = bool | Collection[str]
 
@@ -27,18 +30,24 @@ def chosen(given: SignIns) -> frozenset[str]:
 
 def chosen_fields(given: ApiFields) -> frozenset[str]:
     """What of an API is meant. Raises UsageError for a name that is none."""
-    return _named("api_fields", given, ALL_FIELDS)
+    return _named("api_fields", given, ALL_FIELDS, BODIES)
 
 
-def _named(setting: str, given: bool | Collection[str], known: frozenset[str]) -> frozenset[str]:
+def _named(
+    setting: str,
+    given: bool | Collection[str],
+    known: frozenset[str],
+    more: frozenset[str] = frozenset(),
+) -> frozenset[str]:
+    """`more` are names that True does not mean."""
     if isinstance(given, bool):
         return known if given else frozenset()
     names = frozenset((given,) if isinstance(given, str) else given)
-    unknown = names - known
+    unknown = names - known - more
     if unknown:
         raise UsageError(
             "usage.setting",
             f"{setting} has no {', '.join(sorted(map(repr, unknown)))}",
-            hint=f"It takes True, False, or some of {', '.join(sorted(known))}.",
+            hint=f"It takes True, False, or some of {', '.join(sorted(known | more))}.",
         )
     return names

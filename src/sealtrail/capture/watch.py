@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sealtrail.capture.api import api_of
-from sealtrail.capture.bodies import Body, Json, body_of
+from sealtrail.capture.bodies import Body, Form, Json, body_of
+from sealtrail.capture.choices import BODIES
 from sealtrail.capture.claims import NOTHING
+from sealtrail.capture.contents import Side, keep, too_long
 from sealtrail.capture.field_names import Names
 from sealtrail.capture.plan import Plan
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _REQUEST: Final = "sealtrail.request.fields"
 _RESPONSE: Final = "sealtrail.response.fields"
+_OF_REQUEST: Final = frozenset({"request", "request_body"})
+_OF_RESPONSE: Final = frozenset({"response", "response_body"})
 _COUNT: Final = "sealtrail.response.count"
 
 
@@ -34,12 +38,14 @@ class Watch:
         self.recorder = recorder
         self.plan = plan
         wanted = self.wanted = plan.wanted
-        self.request: Body | None = body_of(mime, encoding) if mime and "request" in wanted else None
+        self.request: Body | None = (
+            body_of(mime, encoding) if mime and not wanted.isdisjoint(_OF_REQUEST) else None
+        )
         self.response: Body | None = None
 
     def answers(self, headers: Iterable[tuple[Any, Any]]) -> None:
         """The head of the answer, as texts or as bytes."""
-        if "response" not in self.wanted:
+        if self.wanted.isdisjoint(_OF_RESPONSE):
             return
         mime = encoding = ""
         for name, value in headers:
@@ -74,8 +80,10 @@ class Watch:
         try:
             if "request" in self.wanted:
                 self._settle_request(call)
-            if self.response is not None:
+            if self.response is not None and "response" in self.wanted:
                 self._settle_response(call, self.response)
+            if not self.wanted.isdisjoint(BODIES):
+                self._settle_bodies(call)
             if "token" in self.wanted and call.head.authorization:
                 self._settle_token(call)
             if self.plan.tells_routes:
@@ -115,6 +123,20 @@ class Watch:
             api.response_count = body.count()
             if isinstance(body, Json) and body.is_uncounted:
                 call.truncated += (_COUNT,)
+
+    def _settle_bodies(self, call: Exchange) -> None:
+        sides: tuple[tuple[Side, Body | None], ...] = (
+            ("request", self.request),
+            ("response", self.response),
+        )
+        for side, body in sides:
+            if f"{side}_body" not in self.wanted or body is None or not body.size:
+                continue
+            content = body.content()
+            if content is None:
+                too_long(call, side)
+            else:
+                keep(call, side, content, is_form=isinstance(body, Form))
 
     def _settle_route(self, call: Exchange) -> None:
         said = self.plan.said_of(call, self.scope, self.root)

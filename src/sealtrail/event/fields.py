@@ -97,6 +97,8 @@ _TABLE: Final = (
     Field("sealtrail.object.type", "keyword", "type of the object the request acts on"),
     Field("sealtrail.object.id", "keyword", "id of the object the request acts on"),
     Field("sealtrail.object.owner", "keyword", "owner of the object the request acts on"),
+    Field("http.request.body.content", "text", "body of the request where that is asked for, scrubbed"),
+    Field("http.response.body.content", "text", "body of the response where that is asked for, scrubbed"),
     Field("sealtrail.request.fields", "keywords", "names of the request's fields, never values"),
     Field("sealtrail.response.fields", "keywords", "names of the response's fields, never values"),
     Field("sealtrail.response.count", "long", "records in the response"),

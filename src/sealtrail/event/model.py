@@ -82,6 +82,8 @@ _RENAMED: Final = {
     "object_type": "sealtrail.object.type",
     "object_id": "sealtrail.object.id",
     "object_owner": "sealtrail.object.owner",
+    "request_body": "http.request.body.content",
+    "response_body": "http.response.body.content",
     "request_fields": "sealtrail.request.fields",
     "response_fields": "sealtrail.response.fields",
     "response_count": "sealtrail.response.count",
@@ -137,6 +139,8 @@ class _Event(msgspec.Struct, omit_defaults=True, gc=False, rename=_RENAMED):
 class Api(msgspec.Struct, omit_defaults=True, gc=False, rename=_RENAMED):
     """What a request says as a call of an API: fields of a `Request`, which stand together there."""
 
+    request_body: str = ""
+    response_body: str = ""
     request_fields: Texts = ()
     response_fields: Texts = ()
     response_count: int | None = None
@@ -198,6 +202,8 @@ class Request(_Event, gc=False, rename=_RENAMED):
     object_type: str = ""
     object_id: str = ""
     object_owner: str = ""
+    request_body: str = ""
+    response_body: str = ""
     request_fields: Texts = ()
     response_fields: Texts = ()
     response_count: int | None = None
