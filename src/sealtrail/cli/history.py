@@ -12,7 +12,10 @@ from sealtrail.cli.output import advise, print_json, safe
 
 @click.command("import")
 @click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
 )
 @options.data
 @click.option(
@@ -31,6 +34,10 @@ def import_(
     \b
     sealtrail import access.log
     sealtrail import --format ndjson events.jsonl.gz
+    kubectl logs deploy/shop --since=1h | sealtrail import -
+
+    From standard input it takes the events of applications with SEALTRAIL_SPOOL=stdout:, and leaves other
+    lines alone.
 
     Exits with 1 when lines were refused; they are kept with the reason. History never leads to a block.
     """
@@ -57,9 +64,15 @@ def import_(
                 f"{safe(result.file)}: {result.format}, read {result.read:,}, stored {result.stored:,}, "
                 f"already there {result.duplicates:,}, rejected {result.rejected:,}"
                 + (f", conflicts {result.conflicts:,}" if result.conflicts else "")
+                + (f", other lines {result.others:,}" if result.others else "")
             )
     for result in results:
         if result.rejects:
             advise(f"what was rejected, and why: {result.rejects}")
-    if any(result.rejected or result.conflicts for result in results):
+        if result.others and not result.read:
+            advise(
+                "no line was one of an application with SEALTRAIL_SPOOL=stdout:. "
+                "Save any other log to a file and import that."
+            )
+    if any(r.rejected or r.conflicts or (r.others and not r.read) for r in results):
         ctx.exit(1)

@@ -69,6 +69,8 @@ class Imported(msgspec.Struct):
     rejected: int
     unkept: int
     rejects: str
+    others: int = 0
+    """Of a stream: lines that hold no event."""
 
 
 def import_file(
@@ -94,7 +96,7 @@ def import_file(
     known = recognise(state / IMPORTS_FOLDER, lambda: content(path))
     emitter = known.emitter
     at = Progress(total_bytes=total)
-    batch = _Batch(submit, pause, at)
+    batch = Batch(submit, pause, at)
     marker = Marker(state / IMPORTS_FOLDER, known)
     number, whole = 0, True
     with RunRejects(state / REJECTS_FOLDER, emitter, stamp(clock())) as rejects, content(path) as stream:
@@ -152,7 +154,7 @@ def _event(line: RawLine, damage: str, parse: Callable[[bytes], Fields], emitter
     return sealed_form(fields, emitter, line.number)
 
 
-class _Batch:
+class Batch:
     """Lines waiting to be submitted."""
 
     def __init__(self, submit: Submit, pause: Callable[[float], None], at: Progress) -> None:
@@ -195,8 +197,8 @@ def _check(path: Path) -> int:
     if str(path) == "-":
         raise UsageError(
             "usage.path",
-            "standard input cannot be imported: a line's identity is its place in a file",
-            hint="Save it to a file first, then a second import stores nothing twice.",
+            "standard input is no file: there a line's identity is its place",
+            hint="What `SEALTRAIL_SPOOL=stdout:` writes can come that way. Save anything else to a file.",
         )
     try:
         status = path.stat()

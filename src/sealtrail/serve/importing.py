@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sealtrail.collect.history import Imported, Line, Progress, import_file
 from sealtrail.collect.inbox import ask
+from sealtrail.collect.stream import import_stream
 from sealtrail.event import Receipt
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.writing import Collector
@@ -22,10 +24,22 @@ def import_files(
     service: str,
     progress: Callable[[Path, Progress], None],
 ) -> Iterator[Imported]:
-    """Import one file after the other; each result as it is done. Raises what `import_file` does."""
+    """Import one file after the other; each result as it is done. Raises what `import_file` does.
+
+    `-` is standard input, for the output of applications that record there.
+    """
     folder = Folder(data)
     with _submitting(folder) as submit:
         for path in files:
+            if str(path) == "-":
+                yield import_stream(
+                    sys.stdin.fileno(),
+                    submit,
+                    state=folder.state,
+                    service=service,
+                    progress=lambda at, path=path: progress(path, at),  # type: ignore[misc]
+                )
+                continue
             yield import_file(
                 path,
                 format_name,
