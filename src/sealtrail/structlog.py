@@ -23,6 +23,7 @@ from sealtrail.capture.foreign import (
     exception_of,
     printed,
 )
+from sealtrail.capture.policies import follow_environment
 from sealtrail.event import hostile
 
 _NAMES: Final = ("request_id", "trace_id", "span_id", "user_id")
@@ -57,11 +58,13 @@ class Scrub:
     """Replaces secrets in an event by copies without them, by name and by shape; bound objects never change.
 
     `keep` names rules whose findings stay, such as email. An exception whose text holds a secret becomes the
-    text `exception`, as `format_exc_info` makes it, so this may stand before or after that. Never raises.
+    text `exception`, as `format_exc_info` makes it, so this may stand before or after that. Raises UsageError
+    where SEALTRAIL_SCRUB names no policy; a call never raises.
     """
 
     def __init__(self, *, keep: Collection[str] = ()) -> None:
         self._keep = frozenset(keep)
+        follow_environment()
 
     def __call__(self, _: WrappedLogger, __: str, event_dict: EventDict) -> EventDict:
         error = _error(event_dict)

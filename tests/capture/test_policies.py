@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 
 import httpx
 import pytest
@@ -14,7 +16,9 @@ from sealtrail.capture import policies, recorder
 from sealtrail.capture.plain import is_plain_text
 from sealtrail.errors import UsageError
 from sealtrail.flask import Sealtrail
+from sealtrail.logging import Filter, JSONFormatter
 from sealtrail.scrub.policy import hashed, key_id, use, used
+from sealtrail.structlog import Scrub
 from sealtrail.wsgi import SealtrailMiddleware as WsgiMiddleware
 
 
@@ -138,6 +142,19 @@ def test_every_door_takes_a_policy_and_refuses_what_is_none(door, spool, events,
     assert [event["url.query"] for event in events()] == [expected]
     assert "url.query:token" in events()[0]["sealtrail.redacted"]
     recorder.default().spool.close()
+
+
+def test_a_log_without_a_middleware_follows_the_environment(monkeypatch, spool):
+    monkeypatch.setenv("SEALTRAIL_SPOOL", str(spool))
+    monkeypatch.setenv("SEALTRAIL_SCRUB", "drop")
+    entry = logging.makeLogRecord({"msg": "pin=4821", "levelno": logging.INFO})
+    assert json.loads(JSONFormatter().format(entry))["message"] == "pin="
+    assert Scrub()(None, "info", {"event": "x", "pin": "4821"}) == {"event": "x", "pin": ""}
+    monkeypatch.setenv("SEALTRAIL_SCRUB", "no-such-file.toml")
+    for made in (JSONFormatter, Filter, Scrub):
+        with pytest.raises(UsageError):
+            made()
+    assert not spool.exists()
 
 
 def test_a_policy_that_is_borrowed_is_given_back():

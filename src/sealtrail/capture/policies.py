@@ -13,9 +13,11 @@ from typing import Any, Final, get_args
 
 from sealtrail import scrub
 from sealtrail.capture import foreign, ordinary, plain
+from sealtrail.capture.pseudonym import Pseudonyms
 from sealtrail.capture.whole import checked, is_chosen
 from sealtrail.errors import UsageError
 from sealtrail.scrub.policy import Mode, Policy, use, used
+from sealtrail.settings import CaptureSettings
 from sealtrail.spool.locks import Lock
 
 Scrub = str | os.PathLike[str] | Mapping[str, Any]
@@ -51,6 +53,18 @@ def adopt(given: Scrub | None, environment: str, digest: Callable[[str], str]) -
         elif _in_code is None and environment != _in_environment:
             _take(read(environment, "SEALTRAIL_SCRUB", digest) if environment else None)
             _in_environment = environment
+
+
+def follow_environment() -> None:
+    """Scrub as the environment says where no middleware says it: for a log that has none beside it.
+
+    Raises UsageError for a policy or an engine that is none.
+    """
+    settings = CaptureSettings.from_environment(lenient=True)
+    if settings.scrub_engine != "auto":
+        engine(settings.scrub_engine)
+    if settings.scrub:
+        adopt(None, settings.scrub, Pseudonyms(settings.pseudonym_key, settings.spool).scrubbed)
 
 
 def forget() -> None:

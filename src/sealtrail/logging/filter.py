@@ -8,6 +8,7 @@ from collections.abc import Collection
 from sealtrail.capture import traces
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.foreign import LOST, ExceptionInfo, clean_text, clean_value, exception_of, printed
+from sealtrail.capture.policies import follow_environment
 from sealtrail.logging.records import ERROR_TYPE, IDS, extras, merged
 
 
@@ -38,6 +39,8 @@ class Filter(logging.Filter):
         self._scrub = scrub
         self._keep = frozenset(keep)
         self._default = default
+        if scrub:
+            follow_environment()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not super().filter(record):

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sealtrail.capture.entry import named_level
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.foreign import clean_label, clean_text, clean_value, exception_of, printed
+from sealtrail.capture.policies import follow_environment
 from sealtrail.event import hostile
 from sealtrail.event.codec import encode
 from sealtrail.event.fields import ECS_VERSION
@@ -41,6 +42,7 @@ class JSONFormatter(logging.Formatter):
         self._constants = {name: text for name, text in said.items() if text}
         self._defaults = dict(defaults or {})
         self._keep = frozenset(keep)
+        follow_environment()
 
     def format(self, record: logging.LogRecord) -> str:
         try:

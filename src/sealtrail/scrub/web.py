@@ -39,7 +39,7 @@ def query(value: str, field: str = "url.query", policy: Policy = REPLACE) -> tup
     pieces = _PAIRS.split(value)
     plain = decoded(value, plus=True)
     if not rules_in(plain, policy=policy, field=field) and not any(
-        secret_name(piece.partition("=")[0]) for piece in pieces[::2]
+        secret_name(piece.partition("=")[0]) for piece in pieces[::2] if "=" in piece
     ):
         return value, ()
     rules: list[str] = []
