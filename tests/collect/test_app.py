@@ -184,7 +184,7 @@ def test_a_body_over_the_limit_is_refused_declared_or_not_compressed_or_not(shar
         ({"Content-Encoding": "br"}, b"{}", 415, "body.media-type"),
         ({"Content-Encoding": "gzip"}, b"not gzip", 422, "body.unreadable"),
         ({"Content-Encoding": "zstd"}, b"not zstd", 422, "body.unreadable"),
-        ({"Content-Encoding": "gzip"}, gzip.compress(b"{}")[:-4], 422, "body.unreadable"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"{}", mtime=0)[:-4], 422, "body.unreadable"),
         ({}, b"[1,", 422, "body.unreadable"),
     ],
 )

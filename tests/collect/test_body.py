@@ -73,7 +73,7 @@ def test_compressed_bodies_are_read_in_all_their_parts(encoding: str):
 
 @pytest.mark.parametrize(
     ("encoding", "whole"),
-    [("gzip", gzip.compress(b"x" * 5000)), ("zstd", ZSTD.compress(bytes(range(256)) * 50))],
+    [("gzip", gzip.compress(b"x" * 5000, mtime=0)), ("zstd", ZSTD.compress(bytes(range(256)) * 50))],
 )
 def test_a_compressed_body_that_is_cut_or_damaged_is_422(encoding: str, whole: bytes):
     for body in (whole[:-1], whole[: len(whole) // 2], whole + b"junk", b"junk", whole[:4]):
@@ -84,7 +84,7 @@ def test_a_compressed_body_that_is_cut_or_damaged_is_422(encoding: str, whole: b
     ("encoding", "body"),
     [
         ("", b"x" * (LIMIT + 1)),
-        ("gzip", gzip.compress(b"\0" * 50_000_000)),
+        ("gzip", gzip.compress(b"\0" * 50_000_000, mtime=0)),
         ("gzip", gzip.compress(b"\0" * (LIMIT - 10)) * 2),
         ("zstd", ZSTD.compress(b"\0" * 50_000_000)),
         ("zstd", ZSTD.compress(b"\0" * (LIMIT - 10)) * 2),
