@@ -35,6 +35,8 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 
+_HOLDERS: Final = frozenset({dict, list})
+
 _decode: Final = msgspec.json.Decoder().decode
 
 _known: dict[str, str] = {}
@@ -68,6 +70,7 @@ class Names:
         self.found: dict[str, None] = {}
         self.is_cut = False
         self._paths: dict[tuple[str, str], str] = {}
+        self._shapes: set[tuple[str, ...]] = set()
 
     @property
     def is_full(self) -> bool:
@@ -100,12 +103,18 @@ class Names:
                 path = self.add(above, key)
                 if type(inner) is dict or type(inner) is list:
                     self.value(inner, path, nested + 1)
+            self._shapes.add((above, *value))
         elif type(value) is list:
             for item in value:
-                if type(item) is dict or type(item) is list:
-                    self.value(item, above, nested + 1)
-                    if self.is_full:
-                        return
+                if type(item) is dict:
+                    # Records resemble one another: a second one has no names to tell but in what is nested.
+                    if (above, *item) in self._shapes and _HOLDERS.isdisjoint(map(type, item.values())):
+                        continue
+                elif type(item) is not list:
+                    continue
+                self.value(item, above, nested + 1)
+                if self.is_full:
+                    return
 
     def beginning(self, data: bytes) -> None:
         """Add the names of a document as far as it can be read. Whatever stands where no key can is none."""

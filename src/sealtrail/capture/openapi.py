@@ -21,6 +21,7 @@ OpenApi = str | os.PathLike[str] | Mapping[str, Any] | Callable[[], Mapping[str,
 
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 _MAX_PARTS: Final = 64  # of a path that is looked up
+_MAX_ROUTES: Final = 4096
 _SCOPED: Final = frozenset({"oauth2", "openIdConnect"})
 _PARAMETER: Final = re.compile(r"\{[^{}]*\}")
 # As Flask, Django, Starlette and Express write it; a converter before or after the name does not matter.
@@ -50,7 +51,8 @@ class Description:
         self.version = _text(_within(document, "info").get("version"))
         self._document = document
         self._schemes = _schemes(document)
-        self._bases = _bases(document)
+        self._bases = (*_bases(document), "")
+        self._generic: dict[str, str] = {}
         self._by_template: dict[str, dict[str, Operation]] = {}
         self._root = _Node()
         for template, item in paths.items():
@@ -64,10 +66,10 @@ class Description:
 
         `root` is what the server took off the path, as a mount or behind a proxy.
         """
-        for base in dict.fromkeys((*self._bases, root, "")):
+        for base in (root, *self._bases) if root else self._bases:
             found = None
             if route and _is_below(route, base):
-                found = self._by_template.get(_generic(route[len(base) :]))
+                found = self._by_template.get(self._template(route[len(base) :]))
             if found is None and _is_below(path, base):
                 parts = path[len(base) :].split("/", _MAX_PARTS)
                 found = self._root.find(parts, 0) if len(parts) <= _MAX_PARTS else None
@@ -78,6 +80,16 @@ class Description:
                     operation = found.get("get") or next(iter(found.values()), None)
                 return operation
         return None
+
+    def _template(self, route: str) -> str:
+        known = self._generic.get(route)
+        if known is None:
+            known = _generic(route)
+            # Routes are the application's, but those of mounts hold what clients sent.
+            if len(self._generic) >= _MAX_ROUTES:
+                self._generic.clear()
+            self._generic[route] = known
+        return known
 
     def _operations(self, item: Mapping[str, Any]) -> dict[str, Operation]:
         return {

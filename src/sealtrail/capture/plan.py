@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sealtrail.capture import openapi
 from sealtrail.capture.choices import ApiFields, chosen_fields
-from sealtrail.capture.claims import Claims, claims_of
-from sealtrail.capture.openapi import Description, OpenApi
+from sealtrail.capture.claims import NOTHING, Claims, claims_of
+from sealtrail.capture.marks import Marks
+from sealtrail.capture.openapi import Description, OpenApi, Operation
 from sealtrail.capture.schemes import route_of, scopes_of
 from sealtrail.spool.locks import Lock
 
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from sealtrail.capture.exchange import Exchange
 
 
-_MAX_TOKENS: Final = 1024
+_MAX_KNOWN: Final = 1024  # tokens, and routes
 
 
 class Said(NamedTuple):
     """What is said of one request's route. `roles`: one of them is demanded. `scopes`: all of them are."""
 
     in_spec: bool
-    version: str
+    version: str = ""
     is_deprecated: bool = False
     roles: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
@@ -39,6 +40,8 @@ class Plan:
         self.wanted = chosen_fields(fields)
         self._lock = Lock()
         self._tokens: dict[str, Claims] = {}
+        self._operations: dict[Operation | None, Said] = {}
+        self._routes: dict[tuple[int, int], tuple[Any, Any, Said]] = {}
         self._ask: Callable[[], Mapping[str, Any]] | None = None
         self._description: Description | None = None
         if description is not None:
@@ -57,8 +60,15 @@ class Plan:
         known = self._tokens.get(digest)
         if known is None:
             token = call.head.authorization.partition(" ")[2].strip()
-            known = claims_of(token, call.recorder.pseudonyms)
-            if len(self._tokens) >= _MAX_TOKENS:
+            marks = Marks()
+            known = _cleaned(claims_of(token, call.recorder.pseudonyms), marks)
+            if marks.redacted or marks.truncated or marks.notes:
+                # With what was done to it, each time.
+                call.redacted += marks.redacted
+                call.truncated += marks.truncated
+                call.note(*marks.notes)
+                return known
+            if len(self._tokens) >= _MAX_KNOWN:
                 self._tokens.clear()
             self._tokens[digest] = known
         return known
@@ -73,13 +83,39 @@ class Plan:
             path = call.head.path
             if not path.isascii():
                 path = path.encode("latin-1", "replace").decode("utf-8", "replace")
-            found = api.find(call.head.method, path, call.route, root)
-            if found is None:
-                return Said(in_spec=False, version=api.version)
-            return Said(True, api.version, found.is_deprecated, found.roles, found.scopes)
+            return self._said(api, api.find(call.head.method, path, call.route, root))
         if scope is None or "route" not in self.wanted:
             return None
-        return _said_by_fastapi(scope, call.status)
+        return self._said_by_fastapi(scope, call.status)
+
+    def _said(self, api: Description, found: Operation | None) -> Said:
+        known = self._operations.get(found)
+        if known is None:
+            known = Said(False) if found is None else Said(True, "", *found)
+            known = self._operations[found] = _clean(known._replace(version=api.version))
+        return known
+
+    def _said_by_fastapi(self, scope: Mapping[str, Any], status: int) -> Said | None:
+        app, route = scope.get("app"), route_of(scope)
+        known = self._routes.get((id(app), id(route)))
+        if known is not None and known[0] is app and known[1] is route:
+            return known[2]
+        # What FastAPI has and Starlette has not.
+        if getattr(app, "openapi_url", scope) is scope:
+            return None
+        if route is None and "endpoint" not in scope and status not in {404, 405}:
+            return None  # a middleware has answered, before any route was looked for
+        version = str(getattr(app, "version", ""))
+        if route is None:
+            return _clean(Said(False, version))
+        if getattr(route, "include_in_schema", False):
+            said = Said(True, version, getattr(route, "deprecated", None) is True, (), scopes_of(route))
+        else:
+            said = Said(False, version)
+        if len(self._routes) >= _MAX_KNOWN:
+            self._routes.clear()
+        self._routes[id(app), id(route)] = app, route, _clean(said)
+        return _clean(said)
 
     def _described(self) -> Description | None:
         # No other request waits for the one that asks: it is told nothing.
@@ -93,15 +129,23 @@ class Plan:
         return self._description
 
 
-def _said_by_fastapi(scope: Mapping[str, Any], status: int) -> Said | None:
-    app = scope.get("app")
-    # What FastAPI has and Starlette has not.
-    if getattr(app, "openapi_url", scope) is scope:
-        return None
-    version = str(getattr(app, "version", ""))
-    route = route_of(scope)
-    if route is None and "endpoint" not in scope and status not in {404, 405}:
-        return None  # a middleware has answered, before any route was looked for
-    if route is None or not getattr(route, "include_in_schema", False):
-        return Said(in_spec=False, version=version)
-    return Said(True, version, getattr(route, "deprecated", None) is True, (), scopes_of(route))
+def _clean(said: Said) -> Said:
+    """Without secrets, and as long as a name may be. The application wrote it: nobody needs to be told."""
+    marks = Marks()
+    return said._replace(
+        version=marks.keyword("sealtrail.api.version", said.version),
+        roles=marks.keywords("sealtrail.required_roles", said.roles),
+        scopes=marks.keywords("sealtrail.required_scopes", said.scopes),
+    )
+
+
+def _cleaned(said: Claims, marks: Marks) -> Claims:
+    if said is NOTHING:
+        return said
+    return said._replace(
+        issuer=marks.keyword("sealtrail.token.issuer", said.issuer),
+        audience=marks.keywords("sealtrail.token.audience", said.audience),
+        scopes=marks.keywords("sealtrail.token.scopes", said.scopes),
+        algorithm=marks.keyword("sealtrail.token.algorithm", said.algorithm),
+        key_id=marks.keyword("sealtrail.token.key_id", said.key_id),
+    )

@@ -24,8 +24,13 @@ def records_of(value: Any, nested: int = 1) -> int | None:
         return len(value)
     if type(value) is not dict or nested > MAX_NESTED:
         return None
-    found = (records_of(inner, nested + 1) for inner in value.values())
-    return max((count for count in found if count is not None), default=None)
+    most: int | None = None
+    for inner in value.values():
+        if type(inner) is list or type(inner) is dict:
+            found = records_of(inner, nested + 1)
+            if found is not None and (most is None or found > most):
+                most = found
+    return most
 
 
 class Records:

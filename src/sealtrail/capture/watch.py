@@ -146,9 +146,9 @@ class Watch:
         api.in_spec = said.in_spec
         api.deprecated = True if said.is_deprecated else None
         # What the application itself has said counts.
-        api.api_version = api.api_version or call.keyword("sealtrail.api.version", said.version)
-        api.required_roles = api.required_roles or call.keywords("sealtrail.required_roles", said.roles)
-        api.required_scopes = api.required_scopes or call.keywords("sealtrail.required_scopes", said.scopes)
+        api.api_version = api.api_version or said.version
+        api.required_roles = api.required_roles or said.roles
+        api.required_scopes = api.required_scopes or said.scopes
 
     def _settle_token(self, call: Exchange) -> None:
         scheme, digest = call.credential()
@@ -157,14 +157,11 @@ class Watch:
         said = self.plan.claims(call, digest)
         if said is NOTHING:
             return
-        api, keywords = api_of(call), call.keywords
-        api.token_issuer = call.keyword("sealtrail.token.issuer", said.issuer)
-        api.token_audience = keywords("sealtrail.token.audience", said.audience)
+        api = api_of(call)
+        api.token_issuer, api.token_audience = said.issuer, said.audience
         api.token_subject_hash, api.token_id_hash = said.subject_hash, said.id_hash
-        api.token_client_hash = said.client_hash
-        api.token_scopes = keywords("sealtrail.token.scopes", said.scopes)
-        api.token_algorithm = call.keyword("sealtrail.token.algorithm", said.algorithm)
-        api.token_key_id = call.keyword("sealtrail.token.key_id", said.key_id)
+        api.token_client_hash, api.token_scopes = said.client_hash, said.scopes
+        api.token_algorithm, api.token_key_id = said.algorithm, said.key_id
         api.token_expires = said.expires
         api.token_verified = call.good_token == digest
 
