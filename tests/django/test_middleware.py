@@ -214,6 +214,22 @@ def test_a_setting_that_is_not_known_is_refused_by_name(project, monkeypatch):
         SealtrailMiddleware(lambda _: None)
 
 
+def test_a_policy_of_scrubbing_is_a_setting(project, tmp_path, monkeypatch):
+    from sealtrail.capture import policies
+    from sealtrail.django import SealtrailMiddleware
+    from sealtrail.scrub.policy import used
+
+    monkeypatch.setattr(settings, "SEALTRAIL", {"spool": tmp_path / "s", "scrub": {"mode": "mask"}})
+    try:
+        SealtrailMiddleware(lambda _: None)
+        assert used().mode == "mask"
+        monkeypatch.setattr(settings, "SEALTRAIL", {"spool": tmp_path / "s", "scrub": "no-such.toml"})
+        with pytest.raises(UsageError, match=r"no-such\.toml"):
+            SealtrailMiddleware(lambda _: None)
+    finally:
+        policies.forget()
+
+
 def test_the_middleware_is_what_the_stack_around_it_is(project, tmp_path, monkeypatch):
     from sealtrail.django import SealtrailMiddleware
 

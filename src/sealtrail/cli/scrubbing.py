@@ -153,7 +153,7 @@ def _hash(value: str, spool: Path, form: str) -> None:
         print_json(rows)
     else:
         print_table(list(rows[0]), [list(row.values()) for row in rows])
-        advise("The first key is in use. In a query: sealtrail.details:*KEY:HASH* or user.hash:HASH")
+        advise("The first key is in use. Search for what stands under `scrubbed`, or user.hash:HASH")
 
 
 def _rotate(spool: Path, form: str) -> None:
