@@ -251,3 +251,18 @@ def test_a_child_that_is_forked_within_a_request_knows_it_and_does_not_record_it
     assert act["process.pid"] != request["process.pid"] == parent
     assert act["sealtrail.emitter"] != request["sealtrail.emitter"]
     assert (act["sealtrail.seq"], request["sealtrail.seq"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "is_taken"),
+    [
+        ("Root=1-5759e988-bd862e3fe1be46a994272793", True),
+        ("password=hunter2secret", False),
+        ("cGFzc3dvcmQ9aHVudGVyMg", False),
+    ],
+)
+def test_an_id_that_holds_a_secret_is_not_taken_over(call, events, given, is_taken):
+    call({"REQUEST_METHOD": "GET", "PATH_INFO": "/a", "HTTP_X_REQUEST_ID": given})
+    (event,) = events()
+    assert (event["http.request.id"] == given) is is_taken
+    assert ("request-id.refused" in event.get("sealtrail.notes", ())) is not is_taken

@@ -146,3 +146,18 @@ def test_what_clients_choose_is_remembered_in_bounded_number(made):
     for number in range(ordinary._MAX_KNOWN + 10):
         assert ordinary.line(ended(made, {"HTTP_USER_AGENT": f"agent/{number}"})) is not None
     assert 0 < len(ordinary._clients) <= ordinary._MAX_KNOWN
+
+
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("shop.example:8000", "shop.example"),
+        ("[::1]:80", "[::1]"),
+        ("bob:pw@shop.example:80", "shop.example"),
+        ("bob:pw@shop.example", "shop.example"),
+        (":80", ":80"),
+        ("", ""),
+    ],
+)
+def test_a_host_is_recorded_without_port_and_without_whoever_stands_before_it(host, domain):
+    assert ordinary.without_port(host) == domain

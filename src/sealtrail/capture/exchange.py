@@ -73,7 +73,7 @@ class Exchange(Call):
             otel.join(self)
         given = head.request_id
         if given:
-            if valid_request_id(given) and scrub.is_clean(given.replace("=", "")):
+            if valid_request_id(given) and scrub.is_clean(given):
                 self.request_id = given
             else:
                 self.note("request-id.refused")

@@ -157,6 +157,8 @@ def media_type(mime: str) -> str:
 
 
 def without_port(host: str) -> str:
+    """A host alone. What stands before an @ would be a name and a password, which no host has."""
+    host = host.rpartition("@")[2]
     name, _, port = host.rpartition(":")
     return name if port.isdigit() and name else host
 
