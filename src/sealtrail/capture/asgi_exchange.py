@@ -19,6 +19,7 @@ from sealtrail.capture.opening import opens
 from sealtrail.capture.recorder import Recorder
 from sealtrail.capture.schemes import header
 from sealtrail.capture.scope import template_of, user_of
+from sealtrail.capture.secret_names import note_keys
 from sealtrail.capture.session_cookie import session_hash
 
 Scope = MutableMapping[str, Any]
@@ -44,6 +45,8 @@ class AsgiExchange(Exchange):
     def complete(self) -> None:
         scope = self.scope
         self.route = template_of(scope, self.head.path, self.marks)
+        if self.head.query and ("route" in scope or self.recorder.secret_names):
+            note_keys(self, scope)
         if "session" in scope and "session" in self.recorder.sign_ins:
             cookies = header(scope, b"cookie")
             if cookies:

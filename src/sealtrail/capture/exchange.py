@@ -53,6 +53,7 @@ class Exchange(Call):
     ended = 0
     gone = False
     watch: Watch | None = None
+    secret_names: frozenset[str] = frozenset()  # of the query, as the application declares them
     outer: weakref.ref[Call] | None = None
     _done = True  # until it is entered
 
@@ -297,6 +298,10 @@ def record(call: Exchange, error: BaseException | None, block: str | None = None
     if not head.target:
         # All that is left is the decoded path.
         marks.note("url.undecoded")
+    # A block refuses before any route is known.
+    names = call.secret_names if block is None else call.recorder.secret_names
+    if names:
+        _hide(event, names, marks)
     _clean(event, marks)
     if block is not None:
         event.own = True
@@ -306,6 +311,18 @@ def record(call: Exchange, error: BaseException | None, block: str | None = None
     if marks.notes or marks.redacted or marks.truncated:
         marks.put(event)
     call.recorder.record(event, audit=False)
+
+
+def _hide(event: Request, names: frozenset[str], marks: Marks) -> None:
+    """Take out what stands under names that the application alone knows for secret."""
+    event.query, found = scrub.without(event.query, names, "url.query")
+    marks.redacted += found
+    for field, name in (("original", "url.original"), ("referrer", "http.request.referrer")):
+        before, mark, after = getattr(event, field).partition("?")
+        if mark:
+            after, found = scrub.without(after, names, name)
+            setattr(event, field, f"{before}?{after}")
+            marks.redacted += found
 
 
 def _clean(event: Request, marks: Marks) -> None:

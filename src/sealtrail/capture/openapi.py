@@ -51,6 +51,7 @@ class Description:
         self.version = _text(_within(document, "info").get("version"))
         self._document = document
         self._schemes = _schemes(document)
+        self.secret_names = _secret_names(document)
         self._bases = (*_bases(document), "")
         self._generic: dict[str, str] = {}
         self._by_template: dict[str, dict[str, Operation]] = {}
@@ -205,10 +206,25 @@ def _fits(part: str, texts: list[str]) -> bool:
 
 def _schemes(document: Mapping[str, Any]) -> dict[str, str]:
     """The kind of each security scheme by its name."""
-    found = _within(_within(document, "components"), "securitySchemes") or _within(
+    found = _security_schemes(document)
+    return {str(name): _text(_within(found, name).get("type")) for name in found}
+
+
+def _security_schemes(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _within(_within(document, "components"), "securitySchemes") or _within(
         document, "securityDefinitions"
     )
-    return {str(name): _text(_within(found, name).get("type")) for name in found}
+
+
+def _secret_names(document: Mapping[str, Any]) -> frozenset[str]:
+    """Under which names API keys stand in a query, in small letters."""
+    found = _security_schemes(document)
+    schemes = [_within(found, name) for name in found]
+    return frozenset(
+        _text(scheme.get("name")).casefold()
+        for scheme in schemes
+        if scheme.get("type") == "apiKey" and scheme.get("in") == "query" and _text(scheme.get("name"))
+    )
 
 
 def _bases(document: Mapping[str, Any]) -> list[str]:

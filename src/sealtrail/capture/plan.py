@@ -73,6 +73,14 @@ class Plan:
             self._tokens[digest] = known
         return known
 
+    def note_keys(self, call: Exchange) -> None:
+        """Keep out of a request's record what the description says is an API key in its query."""
+        api = self._described()
+        if api is not None and api.secret_names:
+            call.secret_names |= api.secret_names
+            call.recorder.secret_names |= api.secret_names
+            call.is_plain = False
+
     def said_of(self, call: Exchange, scope: Mapping[str, Any] | None, root: str) -> Said | None:
         """What is said of a request's route; None where nobody says anything.
 

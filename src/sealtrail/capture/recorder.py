@@ -51,11 +51,12 @@ class Recorder:
 
     `constants` are the bytes that follow those of every event, up to what the spool adds. `errors` counts
     events that were lost to a fault of ours; `spool` counts what the disk did. `sign_ins` is what of sign-ins
-    its door records by itself.
+    its door records by itself; `secret_names` are those of API keys in queries, as far as routes have told.
     """
 
     sign_ins: frozenset[str] = frozenset()
     session_cookie = "session"
+    secret_names: frozenset[str] = frozenset()
 
     def __init__(self, settings: CaptureSettings, *, version: str = "", environment: str = "") -> None:
         self.settings = settings

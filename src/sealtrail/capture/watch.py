@@ -170,4 +170,6 @@ def watched(call: Exchange, plan: Plan, encoding: str = "") -> Watch:
     """Look at what goes by of a request from here on."""
     watch = Watch(call.recorder, plan, call.head.mime, encoding)
     call.watch = watch
+    if plan.tells_routes and call.head.query:
+        plan.note_keys(call)
     return watch

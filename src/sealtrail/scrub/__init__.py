@@ -4,6 +4,7 @@ Every function returns (what may be kept, notes). A note is `FIELD:RULE`, for `s
 holds any of the text. Scrubbing twice gives what scrubbing once gave.
 """
 
+from sealtrail.scrub.declared import without
 from sealtrail.scrub.free import MAX_TEXT, Notes, text
 from sealtrail.scrub.long import long_text
 from sealtrail.scrub.names import secret_name
@@ -32,4 +33,5 @@ __all__ = [
     "text",
     "url",
     "value",
+    "without",
 ]
