@@ -1,3 +1,6 @@
+from base64 import b64encode, urlsafe_b64encode
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,3 +137,53 @@ def test_whatever_the_mode_scrubbing_twice_is_scrubbing_once_and_never_raises(mo
     assert "4111111111111111" not in once
     if mode != "drop":
         assert scrub.text(once, policy=policy)[0] == once
+
+
+SECRETS = (
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+    "AKIA" + "Z3MVLQ7XN2PKD8WT",
+    "alice@example.com",
+    "4111111111111111",
+    "postgres://app:h4nter2@db.example/x",
+    "password=Tr0ub4dor-3xk9",
+)
+ENCODINGS = {
+    "raw": str,
+    "percent": quote,
+    "percent twice": lambda text: quote(quote(text)),
+    "json": lambda text: "".join(f"\\u{ord(character):04x}" for character in text),
+    "base64": lambda text: b64encode(text.encode()).decode(),
+    "base64 for addresses": lambda text: urlsafe_b64encode(text.encode()).decode().rstrip("="),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("mode", ["replace", "drop", "mask", "hmac"])
+def test_whatever_the_mode_no_encoding_carries_a_secret_through(mode, encoding):
+    policy = Policy(mode, b"k")
+    for secret in SECRETS:
+        coded = ENCODINGS[encoding](secret)
+        value = secret.rpartition("=")[2]
+        for text in (coded, f"x=1 {coded} end", f'{{"a":"{coded}"}}', f"a=1&b={coded}&c=2"):
+            for scrubbed in (scrub.text, scrub.url, scrub.query):
+                once, notes = scrubbed(text, policy=policy)
+                assert value not in once
+                assert coded not in once
+                assert notes
+                if mode != "drop":
+                    assert scrubbed(once, policy=policy) == (once, ())
+
+
+@pytest.mark.parametrize("text", ["[redacted:jwt]=2", "[redacted:token] : abc1", "[redacted:pin]=a&b=2"])
+def test_what_stands_for_a_secret_is_no_name_of_one(text):
+    assert scrub.text(text) == (text, ())
+    assert scrub.query(text) == (text, ())
+    assert scrub.details({"[redacted:token]": "x"}) == ({"[redacted:token]": "x"}, ())
+
+
+def test_looking_makes_no_hash():
+    def digest(_):
+        raise AssertionError
+
+    assert Policy("hmac", digest=digest).looking().replacement("pin", "4821") == "[redacted:pin]"
+    assert Policy("drop").looking() == Policy("drop")

@@ -37,6 +37,7 @@ class Pseudonyms:
     def __init__(self, key: str, folder: Path) -> None:
         self.has_key = bool(key)
         self._key = key.encode("utf-8", "surrogateescape")
+        self._key_id = ""
         self._folder = folder
         self._salt = secrets.token_hex(16)
         self._tokens: dict[int, str] = {}
@@ -84,7 +85,9 @@ class Pseudonyms:
     def scrubbed(self, value: str) -> str:
         """`KEY:HASH` of a secret that scrubbing found: the key's id, and the hash under it."""
         key = self._signing()
-        return f"{key_id(key)}:{hashed(key, value)}"
+        if not self._key_id:
+            self._key_id = key_id(key)
+        return f"{self._key_id}:{hashed(key, value)}"
 
     def _signing(self) -> bytes:
         if not self._key:

@@ -87,9 +87,13 @@ def rules_in(value: str, keep: Collection[str] = (), policy: Policy = REPLACE, f
     """Ids of the rules that would remove something from a text that is not percent-encoded."""
     found, coded = scan(value)
     rules: list[str] = []
-    result = _named(
-        _replaced(value, found, rules, policy, keep, field) if found else value, rules, policy, field
-    )
+    named = ("=" in value or ":" in value) and _has_names(value)
+    if not (found or coded or named):
+        return rules
+    policy = policy.looking()
+    result = _replaced(value, found, rules, policy, keep, field) if found else value
+    if found or named:
+        result = _named(result, rules, policy, field)
     if coded or found:
         _behind_base64(result, rules, policy, keep, field)
     return rules
@@ -146,7 +150,9 @@ def _by_name(value: str, rules: list[str], policy: Policy, field: str) -> str:
         match = _NAME.match(value[max(0, place - 72) : place][::-1])
         name = match["name"][::-1] if match is not None else ""
         rule = secret_name(name)
-        if not rule or (marked and is_marked(value, place)):
+        if not rule or match is None:
+            continue
+        if marked and (is_marked(value, place) or is_marked(value, place - 1 - match.start("name"))):
             continue
         start, end = _value_span(value, place + 1, rule)
         made = policy.replacement(rule, value[start:end], field, name) if end > start else None
@@ -193,7 +199,8 @@ def _behind_base64(value: str, rules: list[str], policy: Policy, keep: Collectio
     if not found:
         return value
     plain: list[str] = []
-    _once("\n".join(item.text for item in found), plain, policy, keep, field)
+    look = policy.looking()
+    _once("\n".join(item.text for item in found), plain, look, keep, field)
     if not plain:
         return value
     parts: list[str] = []
@@ -205,7 +212,7 @@ def _behind_base64(value: str, rules: list[str], policy: Policy, keep: Collectio
         if many:
             inner = plain[:1]
         else:
-            _once(text, inner, policy, keep, field)
+            _once(text, inner, look, keep, field)
         made = policy.replacement(inner[0], value[start:end], field) if inner else None
         if made is not None:
             parts += (value[place:start], made)

@@ -22,6 +22,7 @@ _MAX_KNOWN: Final = 4096
 _MAX_KNOWN_NAME: Final = 64
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", re.ASCII)
+_MARK: Final = re.compile(r"\[redacted:[^\[\]]{1,80}\]")
 _UP_TO_LAST: Final = re.compile(r".*[.\[]", re.DOTALL)
 _NUMERIC_WORDS: Final = (
     (re.compile(r"2fa", re.IGNORECASE), "_twofa_"),
@@ -294,6 +295,8 @@ def _cut(run: str) -> tuple[str, ...]:
 
 
 def _judge(name: str) -> str:
+    # What stands for a secret says nothing of the value beside it.
+    name = _MARK.sub("", name)
     choice = _chosen.get(spelled(name)) if _chosen else None
     if choice is None:
         return _rule_of(name) or (rule_of_words(words(name), _group) if _group is not None else "")

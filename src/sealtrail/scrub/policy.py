@@ -69,6 +69,11 @@ class Policy(NamedTuple):
             choice = policy.rules.get(rule, policy.mode)
         return None if choice == "keep" else policy.written(choice, rule, secret)
 
+    def looking(self) -> Policy:
+        """The same for who only wants to know whether anything would go: hashes cost more than all else."""
+        policy = _used if self is REPLACE else self
+        return policy._replace(key=b"", digest=None) if policy.key or policy.digest is not None else policy
+
     def for_field(self, field: str) -> Choice | None:
         """What is chosen for a field, or for one that it is a part of; None where nothing is."""
         exact = self.fields.get(field)
