@@ -96,3 +96,10 @@ def test_a_statement_is_found_behind_others_and_in_comments_that_are_run(sql):
 def test_a_semicolon_in_a_literal_or_an_operator_ends_no_statement():
     assert len(every("UPDATE users SET a = ';DELETE FROM users'")) == 1
     assert every("UPDATE users SET a = b\n#> '{x}' WHERE id = 1")[0].text.endswith("WHERE id = ?")
+
+
+def test_what_only_reads_is_not_looked_through_unless_more_follows(monkeypatch):
+    monkeypatch.setattr("sealtrail.capture.statement._one", lambda _: 1 / 0)
+    assert every("SELECT 1 FROM users WHERE a = 'x'") == []
+    with pytest.raises(ZeroDivisionError):
+        every("SELECT 1; DELETE FROM users")

@@ -301,3 +301,14 @@ def test_what_is_no_choice_is_refused(project, given):
 
     with pytest.raises(UsageError):
         Models("all", **given).listen()
+
+
+def test_two_that_wish_the_same_record_it_once_and_another_takes_their_place(listening, shop, changes):
+    listening(["auth.Place"])
+    listening(["auth.Place"])
+    shop.Place.objects.bulk_create([shop.Place(name="a")])
+    assert [action for action, _ in changes()] == ["place.create"]
+    listening(["auth.Place", "auth.Tag"])
+    shop.Place.objects.update(name="b")
+    shop.Tag.objects.create(key="t")
+    assert [action for action, _ in changes()] == ["place.create", "place.update", "tag.create"]

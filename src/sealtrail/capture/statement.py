@@ -21,6 +21,8 @@ _COMMENT: Final = re.compile(
     r"--[^\n]*|^[ \t]*#(?![>#\-=])[^\n]*|/\*(?!!).*?\*/|/\*!\d*|\*/", re.DOTALL | re.MULTILINE
 )
 _MAX_STATEMENTS: Final = 32
+# What nearly all statements begin with: they are not looked through where they are alone.
+_READING: Final = ("select", "SELECT", "savepoint", "SAVEPOINT", "release", "RELEASE", "BEGIN", "PRAGMA")
 # Texts, also those of PostgreSQL between dollars, then numbers that are not part of a name or a parameter.
 _LITERAL: Final = re.compile(
     r"[eExXbBnN]?'(?:[^'\\]|''|\\.)*'?|\$(\w*)\$.*?(?:\$\1\$|\Z)|(?<![\w:%$])\d[\d.]*", re.DOTALL
@@ -48,6 +50,8 @@ def dml(sql: str) -> Dml | None:
 
 def every(sql: str) -> list[Dml]:
     """The same of each statement in a text: some drivers take several at once."""
+    if sql.startswith(_READING) and ";" not in sql:
+        return []
     text = _LITERAL.sub("?", _COMMENT.sub(" ", sql[:_MAX_READ]))
     found = (_one(" ".join(part.split())) for part in text.split(";", _MAX_STATEMENTS))
     return [one for one in found if one is not None]

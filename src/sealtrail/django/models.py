@@ -25,6 +25,11 @@ Old = Literal["stored", "loaded"]
 _OLD: Final = ("stored", "loaded")
 
 
+# Who listens. Two of one wish would record everything twice: a project says it in its settings, which each
+# handler reads anew, and perhaps when it is ready.
+_listening: Final[list[Models]] = []
+
+
 class Models:
     """Records what is changed of the models of `labels` (`shop.Invoice`), or of all with the word `all`.
 
@@ -49,6 +54,13 @@ class Models:
             raise UsageError(
                 "usage.argument", f"old values cannot be {old!r}", hint=f"They are one of {', '.join(_OLD)}."
             )
+        self.wish = (
+            labels if isinstance(labels, str) else frozenset(labels),
+            frozenset(exclude),
+            required,
+            fsync,
+            old,
+        )
         self._chosen = Chosen(labels, exclude)
         self._required = required
         self._fsync = fsync
@@ -58,8 +70,13 @@ class Models:
         self._announced: weakref.WeakKeyDictionary[Any, RowChange] = weakref.WeakKeyDictionary()
 
     def listen(self) -> None:
-        """Begin. A second call changes nothing."""
+        """Begin. Nothing changes where one that wishes the same listens already; any other is ended."""
         senders = self._chosen.senders()
+        if any(one.wish == self.wish for one in _listening):
+            return
+        while _listening:
+            _listening[-1].remove()
+        _listening.append(self)
         for signal, listener in self._listeners():
             for sender in senders:
                 signal.connect(listener, sender=sender, dispatch_uid=_uid(listener), weak=False)
@@ -71,6 +88,9 @@ class Models:
 
     def remove(self) -> None:
         """End it. What is not committed by then is not recorded."""
+        if self not in _listening:
+            return
+        _listening.remove(self)
         for signal, listener in self._listeners():
             for sender in self._chosen.senders():
                 signal.disconnect(sender=sender, dispatch_uid=_uid(listener))
