@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 
 from sealtrail.serve import doctor, machine
 from sealtrail.serve.doctor import examine
 from sealtrail.serve.findings import ok
+from sealtrail.spool.disk import Spool
 
 
 def wrong(findings) -> list[str]:
@@ -43,6 +45,31 @@ def test_a_running_server_is_asked_and_its_spools_are_looked_at(
         assert any("accepts no events: the disk is full" in what for what in wrong(found))
         assert any("1,000,000 entries behind" in f.what for f in found)
         assert any(f.what == "follower store: no" for f in found)
+
+
+def test_events_that_never_arrived_are_told_and_where_to_read_of_them(
+    collecting, spool, tmp_path, monkeypatch
+):
+    head = b'{"@timestamp":"2026-11-24T08:00:00.000000Z","event.id":"%d"'
+    head += b',"sealtrail.kind":"audit","event.action":"a.b"'
+    writer = Spool(spool)
+    assert writer.write(head % 0)
+    writer.limit_bytes = 1
+    writer._settle()
+    assert [writer.write(head % 1) for _ in range(3)] == [False] * 3
+    writer.bound(1 << 30)
+    writer._retry_look = 0.0
+    assert writer.write(head % 2)
+    writer.close()
+    with collecting(spools=[spool], guard=True) as collector:
+        prepared(tmp_path, monkeypatch)
+        (follower,) = collector.spools
+        end = time.monotonic() + 20
+        while not follower.counts["gaps"]:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        told = [f.what for f in examine(tmp_path / "data") if f.state == "warn"]
+        assert "3 events never arrived since the server started" in told
 
 
 def test_without_a_server_that_is_said_and_the_folder_is_looked_at(collecting, tmp_path, monkeypatch):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from sealtrail.serve import neighbours
@@ -87,3 +89,54 @@ def test_a_block_list_must_be_there_and_fresh_where_a_server_follows(made, data)
     assert "its block list is fresh" in said(made, data, followed=True)["ok"]
     os.utime(made / BLOCKS_FILE, (0, 0))
     assert any("s old" in what for what in said(made, data, followed=True)["fail"])
+
+
+def status(folder, **fields) -> None:
+    (folder / "ship").mkdir(exist_ok=True)
+    given = {"time": datetime.now(UTC).isoformat(), "waiting_bytes": 0, **fields}
+    (folder / "ship" / "status.json").write_bytes(msgspec.json.encode(given))
+
+
+def test_a_spool_that_is_shipped_is_followed(made, data):
+    status(made)
+    told = said(made, data)
+    assert not any("no server follows it" in what for what in told["warn"])
+    assert "it is shipped; 0 KiB wait to be acknowledged" in told["ok"]
+
+
+def test_shipping_that_stands_still_lags_or_has_ended_is_said(made, data):
+    for fields, state, what in (
+        ({"problem": "Connection refused"}, "warn", "nothing can be sent: Connection refused"),
+        ({"waiting_bytes": 1 << 30}, "warn", "1,048,576 KiB wait"),
+        ({"failure": "the key is refused"}, "fail", "shipping ended: the key is refused"),
+        ({"time": "2020-01-01T00:00:00Z"}, "warn", "is silent now"),
+        ({"time": "yesterday"}, "warn", "is silent now"),
+    ):
+        status(made, **fields)
+        assert any(what in one for one in said(made, data)[state]), fields
+
+
+def test_a_collector_that_contradicted_itself_is_wrong(made, data):
+    status(made)
+    (made / "ship" / "pins" / "diverged").mkdir(parents=True)
+    (made / "ship" / "pins" / "diverged" / "audit.0123").write_text("x")
+    assert any("contradicts" in what for what in said(made, data)["fail"])
+
+
+def test_what_an_application_puts_in_the_shippers_place_is_not_believed(made, data, tmp_path):
+    (made / "ship").mkdir()
+    place = made / "ship" / "status.json"
+    os.mkfifo(place)
+    assert any("no server follows it" in what for what in said(made, data)["warn"])
+    place.unlink()
+    place.symlink_to(tmp_path / "elsewhere")
+    assert any("no server follows it" in what for what in said(made, data)["warn"])
+    place.unlink()
+    place.write_bytes(b'{"time": 5}' * 10_000)
+    assert any("no server follows it" in what for what in said(made, data)["warn"])
+
+
+def test_the_bound_is_the_applications_where_it_is_told(made, data, monkeypatch):
+    monkeypatch.setenv("SEALTRAIL_SPOOL_BYTES", "1M")
+    (made / "other.000000.ndjson").write_bytes(b"x" * 600_000)
+    assert any("at 1 MiB events are dropped" in what for what in said(made, data)["fail"])

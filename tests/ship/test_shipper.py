@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from sealtrail.errors import AccessError, BusyError, TamperedError
+from sealtrail.event import decode
 from sealtrail.ship.line import Line
-from sealtrail.ship.shipper import Shipper
+from sealtrail.ship.shipper import DIVERGED, Shipper
 from sealtrail.spool.disk import Spool
 from sealtrail.spool.holding import Hold
 from sealtrail.spool.layout import segment_name, segments
@@ -128,7 +129,11 @@ def test_a_collector_that_shows_another_past_gets_nothing_more(
         assert stored(other) == []
     assert one.waiting() > 0
     assert list((pinned / "diverged").iterdir())
-    assert shipped(server, spool).counts["accepted"] == 1
+    assert shipped(server, spool).counts["accepted"] == 2
+    # The second is the shipper's own word on it.
+    told = [event for event in map(decode, stored(server)) if event["event.action"] == DIVERGED]
+    assert [event["sealtrail.target.id"] for event in told] == ["access"]
+    assert "contradicts" in told[0]["event.reason"]
 
 
 def test_a_folder_that_is_not_there_yet_is_waited_for(server, tmp_path, ship, stored):

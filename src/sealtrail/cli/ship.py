@@ -42,6 +42,12 @@ from sealtrail.cli.output import advise, counted, print_json
     type=click.Path(path_type=Path, file_okay=False),
     help="Where position, pins and refused lines are kept.  [default: ship/ within the spool]",
 )
+@click.option(
+    "--metrics",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep figures for Prometheus in this file, for the node exporter's textfile collector.",
+)
 @click.option("--no-blocks", is_flag=True, help="Do not bring the block list back.")
 @click.option(
     "--insecure", is_flag=True, help="Send key and events over plain http to another machine all the same."
@@ -63,6 +69,7 @@ def ship(
     spools: tuple[Path, ...],
     once: bool,
     state: Path | None,
+    metrics: Path | None,
     no_blocks: bool,
     insecure: bool,
     form: str,
@@ -82,7 +89,16 @@ def ship(
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     folders = spools or (Path(os.environ.get("SEALTRAIL_SPOOL") or "sealtrail-spool"),)
-    shipping = Ship(url, key, folders, once=once, insecure=insecure, state=state, blocks=not no_blocks)
+    shipping = Ship(
+        url,
+        key,
+        folders,
+        once=once,
+        insecure=insecure,
+        state=state,
+        blocks=not no_blocks,
+        metrics=metrics,
+    )
     with Stop(last=ctx.find_root().obj is PROCESS) as stop:
         stop.starting = False
         for folder in folders:

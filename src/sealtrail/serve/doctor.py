@@ -87,6 +87,15 @@ def _asked(folder: Folder) -> tuple[dict[str, Any], list[Finding]]:
     else:
         found.append(fail("server", f"process {pid} accepts no events: {health['why']}", "See its log."))
     found += [warn("server", trouble, "See the server's log.") for trouble in health["troubles"]]
+    for name, counts in health["spools"].items():
+        if counts["gaps"]:
+            found.append(
+                warn(
+                    f"spool {name}",
+                    f"{counts['gaps']:,} events never arrived since the server started",
+                    "Search for event.action:capture.loss: the application says there what was lost and why.",
+                )
+            )
     lags = health["lag"]
     slow = {name: lag for name, lag in lags.items() if lag > LAG_ENTRIES}
     for name, lag in slow.items():

@@ -6,11 +6,15 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from sealtrail.serve.findings import Finding, fail, ok, warn
 from sealtrail.serve.folder import Folder
+from sealtrail.settings import CaptureSettings
 from sealtrail.spool.layout import (
     BLOCKS_FILE,
     BLOCKS_STALE_SECONDS,
@@ -20,6 +24,11 @@ from sealtrail.spool.layout import (
     SPOOL_BYTES,
     segments,
 )
+
+_LATE: Final = 60.0  # seconds without a word, after which nobody ships
+_BEHIND: Final = 64 * 1024 * 1024
+_MAX_STATUS: Final = 64 * 1024
+_MAX_TOLD: Final = 300
 
 TWO_USERS: Final = "docs/how-to/two-users.md says how they are kept apart."
 
@@ -38,7 +47,10 @@ def spool(folder: Path, data: Folder, *, followed: bool) -> Iterator[Finding]:
         yield fail(check, "it is no folder", "Name the folder that SEALTRAIL_SPOOL names.")
         return
     yield from _modes(check, folder, found)
-    yield from _waiting(check, folder, followed=followed)
+    shipping = _shipped(folder)
+    yield from _waiting(check, folder, followed=followed or (shipping is not None and shipping.age < _LATE))
+    if shipping is not None and not followed:
+        yield from _shipper(check, folder, shipping)
     if followed:
         yield from _blocks(check, folder)
     if found.st_uid == data.root.stat().st_uid:
@@ -49,6 +61,59 @@ def spool(folder: Path, data: Folder, *, followed: bool) -> Iterator[Finding]:
         )
     else:
         yield ok(check, "application and collector are different users")
+
+
+class _Shipping(msgspec.Struct):
+    """What `sealtrail ship` says of itself in the folder. The folder is the application's: so may this be."""
+
+    time: str
+    waiting_bytes: int
+    problem: str = ""
+    failure: str = ""
+
+    @property
+    def age(self) -> float:
+        """Seconds since; endless where that cannot be told."""
+        try:
+            return abs((datetime.now(UTC) - datetime.fromisoformat(self.time)).total_seconds())
+        except (ValueError, TypeError, OverflowError):
+            return float("inf")
+
+
+def _shipped(folder: Path) -> _Shipping | None:
+    """None where nobody ships from here, or nobody says so in a way that can be read."""
+    try:
+        descriptor = os.open(folder / "ship" / "status.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return None
+        try:
+            return msgspec.json.decode(file.read(_MAX_STATUS), type=_Shipping)
+        except msgspec.MsgspecError:
+            return None
+
+
+def _shipper(check: str, folder: Path, shipping: _Shipping) -> Iterator[Finding]:
+    told = f"it is shipped; {shipping.waiting_bytes >> 10:,} KiB wait to be acknowledged"
+    if shipping.failure:
+        todo = "Mend it, then start `sealtrail ship` again."
+        yield fail(check, f"shipping ended: {shipping.failure}"[:_MAX_TOLD], todo)
+    elif shipping.age >= _LATE:
+        yield warn(check, "`sealtrail ship` emptied it once and is silent now", "Start it: `sealtrail ship`.")
+    elif shipping.problem:
+        yield warn(check, f"{told}, and nothing can be sent: {shipping.problem}"[:_MAX_TOLD], "See its log.")
+    elif shipping.waiting_bytes > _BEHIND:
+        yield warn(check, told, "Is the collector slow, or the line?")
+    else:
+        yield ok(check, told)
+    if any((folder / "ship" / "rejects").glob("*.ndjson")):
+        todo = f"They are in {folder / 'ship' / 'rejects'}, with the reason."
+        yield warn(check, "lines were refused or cut short", todo)
+    if any((folder / "ship" / "pins" / "diverged").glob("*")):
+        todo = "`docs/how-to/ship.md` says what that means. Keep both statements."
+        yield fail(check, "the collector contradicts what it signed before", todo)
 
 
 def _modes(check: str, folder: Path, found: os.stat_result) -> Iterator[Finding]:
@@ -90,9 +155,10 @@ def _waiting(check: str, folder: Path, *, followed: bool) -> Iterator[Finding]:
         except FileNotFoundError:
             continue
     told = f"{size >> 20:,} MiB lie in it"
-    if size > SPOOL_BYTES // 2:
+    bound = CaptureSettings.from_environment(lenient=True).spool_bytes or SPOOL_BYTES
+    if size > bound // 2:
         yield fail(
-            check, f"{told}; at {SPOOL_BYTES >> 20:,} MiB events are dropped", "Is a collector following it?"
+            check, f"{told}; at {bound >> 20:,} MiB events are dropped", "Is a collector following it?"
         )
     elif size and not followed:
         yield warn(check, f"{told}, and no server follows it", "Start one: `sealtrail serve --spool ...`.")

@@ -45,6 +45,8 @@ class Pins:
         self._clock = clock
         self._due: dict[str, float] = {}
         self._told: set[str] = set()
+        self.is_news = False
+        """Whether a divergence was seen that had not been seen before."""
         self.counts = {"checkpoints": 0, "unchecked": 0}
 
     def look(self) -> None:
@@ -158,6 +160,7 @@ class Pins:
             shown = self.folder / "diverged" / f"{trail}.{sha256(note).hexdigest()[:16]}"
             if not shown.exists():
                 save(shown, note)
+                self.is_news = True
         return TamperedError(
             f"{self._line.remote.name} contradicts what it signed before, in {trail}: {error.what}",
             trail=trail,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from sealtrail.errors import AccessError, SealtrailError, UsageError
+from sealtrail.follow.state import save
 from sealtrail.ship.blocking import BlockKeeper
 from sealtrail.ship.line import Line
+from sealtrail.ship.reporting import REPORT_SECONDS, exposition
 from sealtrail.ship.shipper import Shipper
 from sealtrail.web.remote import remote
+
+_log = logging.getLogger("sealtrail.ship")
 
 LOOK_SECONDS: Final = 0.2  # between two looks whether it is time to end
 ONCE_SECONDS: Final = 30.0  # of failing, after which `--once` gives up
@@ -20,7 +26,8 @@ ONCE_SECONDS: Final = 30.0  # of failing, after which `--once` gives up
 class Ship:
     """`state`: where the state of the one folder lies; by default within it.
 
-    `give_up`: seconds of failing after which `once` ends with the failure. Raises UsageError, AccessError.
+    `give_up`: seconds of failing after which `once` ends with the failure. `metrics`: a file that is replaced
+    by fresh figures every few seconds. Raises UsageError, AccessError.
     """
 
     def __init__(
@@ -34,6 +41,7 @@ class Ship:
         state: Path | None = None,
         blocks: bool = True,
         give_up: float = ONCE_SECONDS,
+        metrics: Path | None = None,
     ) -> None:
         where = remote(url, key, insecure=insecure)
         if not key:
@@ -63,6 +71,8 @@ class Ship:
             else None
         )
         self._once = once
+        self._metrics = metrics
+        self._reported = 0.0
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Until `stopping`, or with `once` until all is sent. Raises what made one of them end.
@@ -78,6 +88,8 @@ class Ship:
             self.blocks.start()
         try:
             while not stopping() and not self._over():
+                if time.monotonic() >= self._reported + REPORT_SECONDS:
+                    self._report()
                 self._changed.wait(LOOK_SECONDS)
                 self._changed.clear()
         finally:
@@ -87,9 +99,19 @@ class Ship:
                 shipper.ask_to_stop()
             for shipper in self.shippers:
                 shipper.stop()
+            self._report()
         failure = self._failure()
         if failure is not None:
             raise failure
+
+    def _report(self) -> None:
+        self._reported = time.monotonic()
+        statuses = {str(one.folder): one.report() for one in self.shippers}
+        if self._metrics is not None:
+            try:
+                save(self._metrics, exposition(statuses))
+            except OSError as error:
+                _log.warning("%s cannot be written: %s", self._metrics, error.strerror)
 
     def _over(self) -> bool:
         return self._failure() is not None or not any(one.is_running for one in self.shippers)

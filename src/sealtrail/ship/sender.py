@@ -101,6 +101,15 @@ class Sender:
             done.receipts += verdict.receipts
         return done
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the collector has let the key in."""
+        return self._ever
+
+    def greet(self) -> None:
+        """Find out, with nothing to send, whether it does. Raises as `deliver`."""
+        self._settled([])
+
     def _parts(self, lines: Sequence[bytes]) -> list[tuple[int, int]]:
         """Half-open ranges that fit one request each, the first one last."""
         parts: list[tuple[int, int]] = []

@@ -9,17 +9,26 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import uuid_utils
+
 from sealtrail.errors import AccessError, BusyError, SealtrailError, TamperedError
+from sealtrail.event.codec import encode
+from sealtrail.event.entry import stamp
+from sealtrail.event.model import constants
 from sealtrail.follow.state import load_json, save_json
 from sealtrail.follow.worker import Worker
 from sealtrail.ship.line import Line
 from sealtrail.ship.pins import Pins
+from sealtrail.ship.reporting import STATUS, Status
 from sealtrail.ship.sender import BATCH_BYTES, Sender, StoppedError
+from sealtrail.spool.disk import Spool
 from sealtrail.spool.holding import Hold
 from sealtrail.spool.layout import is_alive, remove_if_read, segments
 from sealtrail.spool.reading import Chunk, read_chunk
@@ -29,6 +38,8 @@ _log = logging.getLogger("sealtrail.ship")
 
 STATE: Final = "ship"  # folder within the spool folder
 SOURCE: Final = "ship"
+SERVICE: Final = "sealtrail-ship"
+DIVERGED: Final = "ship.diverged"  # action of the event that a collector contradicts what it signed
 
 BUSY_SECONDS: Final = 0.05  # between two looks after news: time for a batch to gather
 IDLE_SECONDS: Final = 0.25  # between two looks in quiet: the floor of the time to an alert
@@ -113,6 +124,8 @@ class Shipper(Worker):
             pass
         except SealtrailError as error:
             self.failure = error
+            if isinstance(error, TamperedError) and self.pins.is_news:
+                self._record(error)
         except Exception as error:  # a thread that dies unheard would leave the folder to fill up
             _log.exception("spool %s cannot be shipped", self.folder)
             self.failure = BusyError("busy.disk", f"{self.folder} cannot be shipped: {error}")
@@ -147,6 +160,9 @@ class Shipper(Worker):
                     return
                 continue
             if not busy and (last or self._once):
+                if not last and not self._sender.is_answered:
+                    # Nothing was sent, which is no sign that anything could be.
+                    self._sender.greet()
                 return
             if last and time.monotonic() >= end:
                 return
@@ -177,6 +193,35 @@ class Shipper(Worker):
             self._tidy(found)
         self._save()
         return bool(chunks)
+
+    def report(self) -> Status:
+        """Leave a word on how it goes; whoever reads it may be the doctor. May be called by any thread."""
+        failure = "" if self.failure is None else self.failure.what
+        status = Status.now(self.waiting(), self.problem, failure, self.totals())
+        with contextlib.suppress(OSError):
+            if self.state.is_dir():
+                save_json(self.state / STATUS, status)
+        return status
+
+    def _record(self, error: TamperedError) -> None:
+        """Say in the record that this collector contradicts itself: whoever is sent it next will know."""
+        spool = Spool(self.folder)
+        spool.constants = constants(SERVICE, host=socket.gethostname(), pid=os.getpid())
+        event = {
+            "@timestamp": stamp(datetime.now(UTC)),
+            "event.id": str(uuid_utils.uuid7()),
+            "sealtrail.kind": "audit",
+            "event.kind": "event",
+            "event.category": ["configuration"],
+            "event.type": ["error"],
+            "event.action": DIVERGED,
+            "event.outcome": "failure",
+            "event.reason": error.what,
+            "sealtrail.target.type": "trail",
+            "sealtrail.target.id": error.trail,
+        }
+        spool.write(encode(event)[:-1] + spool.constants, audit=True, fsync=True)
+        spool.close()
 
     def _open(self) -> None:
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
