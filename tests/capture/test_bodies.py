@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealtrail.capture.bodies import MAX_COUNTED, MAX_HELD, Body, Form, Json, Parts, body_of
+from sealtrail.capture.bodies import MAX_COUNTED, MAX_HELD, Body, Form, Json, Lines, Parts, body_of
 from sealtrail.capture.field_names import MAX_NAMES, Names
 
 
@@ -28,6 +28,7 @@ def fed(body: Body, data: bytes, *cuts: int) -> Body:
         ("application/json", "", Json),
         ("Application/Problem+JSON; charset=utf-8", "identity", Json),
         ("application/json", "gzip", None),
+        ("application/x-ndjson", "", Lines),
         ("application/x-www-form-urlencoded", "", Form),
         ("multipart/form-data; boundary=abc", "", Parts),
         ('multipart/form-data; boundary="a b"', "", Parts),
@@ -80,6 +81,24 @@ def test_a_document_that_broke_off_has_the_names_so_far_and_a_whole_one_that_is_
     assert (found.told(), found.is_cut) == (("a", "b"), True)
     body.is_over = True
     assert not body.name(Names())
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_each_line_of_documents_is_a_record(ends):
+    data = b'{"id": 1}\n{"id": 2, "owner": {"name": "x"}}\n' + b'{"id": 3}' + (b"\n" if ends else b"")
+    for cuts in ((), (5, 10, 11), range(len(data))):
+        body = fed(Lines(), data, *cuts)
+        assert names(body) == ("id", "owner", "owner.name")
+        assert body.count() == 3
+
+
+def test_lines_without_end_are_counted_to_a_bound():
+    body = Lines()
+    for _ in range(100):
+        body.feed(b'{"id": 1}\n' * 6000)
+    assert sum(map(len, body._held)) <= MAX_HELD
+    assert body.is_uncounted
+    assert MAX_COUNTED // 11 <= body.count() < 600_000
 
 
 def test_a_form_longer_than_what_is_held_loses_the_name_that_is_cut():

@@ -107,6 +107,23 @@ def test_names_without_end_are_cut_and_the_cut_is_known():
     assert deep.is_cut
 
 
+def test_keys_without_end_are_not_all_looked_at(monkeypatch):
+    looked = []
+    monkeypatch.setattr(field_names, "_looked_at", lambda key: looked.append(key) or field_names.DATA)
+    keys = {f"secret{n}": n for n in range(9000)}
+    for look in (
+        lambda found: found.value(keys),
+        lambda found: found.value([{key: 1} for key in keys]),
+        lambda found: found.beginning(json.dumps(keys).encode()),
+    ):
+        monkeypatch.setattr(field_names, "_known", {})
+        looked.clear()
+        found = Names()
+        look(found)
+        assert (found.told(), found.is_cut) == (("*",), True)
+        assert len(looked) == field_names.MAX_KEYS
+
+
 def test_nesting_beyond_any_parser_gives_the_names_that_come_before():
     data = b'{"a":1,"b":' + b"[" * 20_000 + b"]" * 20_000 + b',"c":2}'
     with pytest.raises(RecursionError):

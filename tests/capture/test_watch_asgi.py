@@ -1,5 +1,5 @@
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import pytest
@@ -103,4 +103,41 @@ def test_an_application_of_fastapi_is_watched_by_one_word_and_mounts_are_watched
     (event,) = events()
     assert event["sealtrail.request.fields"] == ["lines", "lines.sku", "lines.amount", "note", "is_paid"]
     assert event["sealtrail.response.fields"] == ["orders", "orders.id"]
+    assert event["sealtrail.response.count"] == 2
+
+
+def quart_app():
+    from quart import Quart, request
+
+    app = Quart("q")
+
+    @app.post("/echo")
+    async def echo():
+        return {"got": await request.get_json(), "rows": [1, 2]}
+
+    return app
+
+
+def litestar_app():
+    from litestar import Litestar, Request, post
+
+    @post("/echo")
+    async def echo(request: Request) -> dict[str, Any]:
+        return {"got": await request.json(), "rows": [1, 2]}
+
+    return Litestar([echo])
+
+
+@pytest.mark.parametrize("make", [quart_app, litestar_app])
+def test_other_frameworks_are_watched_alike(spool, events, make):
+    app = SealtrailMiddleware(make(), service="shop", spool=spool, api_fields=True)
+
+    async def post():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+            return (await client.post("/echo?x=1", json={"a": {"b": 1}})).json()
+
+    assert asyncio.run(post()) == {"got": {"a": {"b": 1}}, "rows": [1, 2]}
+    (event,) = events()
+    assert event["sealtrail.request.fields"] == ["x", "a", "a.b"]
+    assert event["sealtrail.response.fields"] == ["got", "got.a", "got.a.b", "rows"]
     assert event["sealtrail.response.count"] == 2

@@ -19,6 +19,7 @@ _MAX_HEAD: Final = 4096  # bytes of the head of one part of a form
 _MAX_BOUNDARY: Final = 256
 
 _FORM: Final = "application/x-www-form-urlencoded"
+_LINES: Final = frozenset({f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonlines")})
 _PARTS: Final = "multipart/form-data"
 _BOUNDARY: Final = re.compile(r';\s*boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 _FIELD: Final = re.compile(
@@ -52,6 +53,8 @@ def body_of(mime: str, encoding: str = "") -> Body | None:
     kind = mime.partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         return Json()
+    if kind in _LINES:
+        return Lines()
     if kind == _FORM:
         return Form()
     if kind == _PARTS:
@@ -65,7 +68,13 @@ def body_of(mime: str, encoding: str = "") -> Body | None:
 class _Held:
     """A body of which the beginning is held."""
 
+    size = 0
     is_over = False
+
+    @property
+    def is_uncounted(self) -> bool:
+        """Whether there was more than is counted."""
+        return self.size > MAX_COUNTED
 
     def __init__(self) -> None:
         self.size = 0
@@ -129,10 +138,34 @@ class Json(_Held):
     def count(self) -> int | None:
         return self._count if self._records is None else self._records.count
 
-    @property
-    def is_uncounted(self) -> bool:
-        """Whether there was more than is counted."""
-        return self.size > MAX_COUNTED
+
+class Lines(_Held):
+    """A JSON document a line, each of them a record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ends = 0
+        self._is_open = False
+
+    def feed(self, data: bytes) -> None:
+        super().feed(data)
+        if not self.is_uncounted:
+            self._ends += bytes(data).count(b"\n")
+            self._is_open = bytes(data[-1:]) != b"\n"
+
+    def name(self, names: Names) -> bool:
+        lines = b"".join(self._held)[:_MAX_BEGINNING].splitlines()
+        for line in lines:
+            if names.is_over:
+                break
+            try:
+                names.value(parsed(line))
+            except (ValueError, RecursionError):
+                names.beginning(line)
+        return True
+
+    def count(self) -> int | None:
+        return self._ends + self._is_open
 
 
 class Form(_Held):

@@ -17,6 +17,7 @@ import msgspec
 from sealtrail import scrub
 
 MAX_NAMES: Final = 64  # names of fields of one request, and of one answer
+MAX_KEYS: Final = 1024  # different keys that are looked at for them
 MAX_NESTED: Final = 16  # objects and lists within one another that are looked into
 MAX_PATH: Final = 256  # characters of one name
 
@@ -64,33 +65,38 @@ def _looked_at(key: str) -> str:
 
 
 class Names:
-    """The names found so far, in the order in which they came, each once. `is_cut` where there are more."""
+    """The names found so far, in the order in which they came, each once.
+
+    `is_cut` where there are more than are told; `is_over` once no more are looked for.
+    """
 
     def __init__(self) -> None:
         self.found: dict[str, None] = {}
         self.is_cut = False
+        self.is_over = False
         self._paths: dict[tuple[str, str], str] = {}
         self._shapes: set[tuple[str, ...]] = set()
-
-    @property
-    def is_full(self) -> bool:
-        return self.is_cut and len(self.found) >= MAX_NAMES
 
     def add(self, above: str, key: str) -> str:
         """Add a key of the object under a name; the name of what it leads to."""
         path = self._paths.get((above, key))
-        if path is None:
-            part = name_of(key)
-            path = f"{above}.{part}" if above else part
-            if len(path) > MAX_PATH:
-                self.is_cut = True
-                path = above
-            if path not in self.found:
-                if len(self.found) >= MAX_NAMES:
-                    self.is_cut = True
-                    return path
-                self.found[path] = None
-            self._paths[above, key] = path
+        if path is not None or self.is_over:
+            return path or above
+        if len(self._paths) >= MAX_KEYS:
+            self.is_cut = self.is_over = True
+            return above
+        part = name_of(key)
+        path = f"{above}.{part}" if above else part
+        if len(path) > MAX_PATH:
+            self.is_cut = True
+            path = above
+        if path not in self.found:
+            if len(self.found) >= MAX_NAMES:
+                # What else there is would only be looked at in vain, for as long as a client likes.
+                self.is_cut = self.is_over = True
+                return path
+            self.found[path] = None
+        self._paths[above, key] = path
         return path
 
     def value(self, value: Any, above: str = "", nested: int = 1) -> None:
@@ -103,6 +109,8 @@ class Names:
                 path = self.add(above, key)
                 if type(inner) is dict or type(inner) is list:
                     self.value(inner, path, nested + 1)
+                if self.is_over:
+                    return
             self._shapes.add((above, *value))
         elif type(value) is list:
             for item in value:
@@ -113,7 +121,7 @@ class Names:
                 elif type(item) is not list:
                     continue
                 self.value(item, above, nested + 1)
-                if self.is_full:
+                if self.is_over:
                     return
 
     def beginning(self, data: bytes) -> None:
@@ -124,7 +132,7 @@ class Names:
         deeper = at = 0
         path = ""
         wants_key = False
-        while (token := _TOKEN.match(data, at)) is not None and not self.is_full:
+        while (token := _TOKEN.match(data, at)) is not None and not self.is_over:
             at = token.end()
             text, mark = token[1], token[2]
             if text is not None:

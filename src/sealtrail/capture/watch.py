@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sealtrail.capture.api import api_of
-from sealtrail.capture.bodies import Body, Form, Json, body_of
+from sealtrail.capture.bodies import Body, Form, Json, Lines, body_of
 from sealtrail.capture.choices import BODIES
 from sealtrail.capture.claims import NOTHING
 from sealtrail.capture.contents import Side, keep, too_long
@@ -57,7 +57,7 @@ class Watch:
             elif lower in {"content-encoding", b"content-encoding"}:
                 encoding = value if isinstance(value, str) else value.decode("latin-1")
         body = body_of(mime, encoding) if mime else None
-        self.response = body if isinstance(body, Json) else None
+        self.response = body if isinstance(body, Json | Lines) else None
 
     def heard(self, data: bytes) -> None:
         """The next part of the request's body, as the application has it. Never raises."""
@@ -121,7 +121,7 @@ class Watch:
                 call.truncated += (_RESPONSE,)
         if api.response_count is None:
             api.response_count = body.count()
-            if isinstance(body, Json) and body.is_uncounted:
+            if isinstance(body, Json | Lines) and body.is_uncounted:
                 call.truncated += (_COUNT,)
 
     def _settle_bodies(self, call: Exchange) -> None:
