@@ -85,6 +85,10 @@ def test_other_groups_of_nine_digits_are_none(number):
         ("2027 4111 1111 1111 1111 123", "2027 [redacted:card-number] [redacted:cvv]"),
         ("4111111111111111 123.45", "[redacted:card-number] 123.45"),
         ("4111111111111111 2027", "[redacted:card-number] 2027"),
+        (
+            "CVV code: 123, card security code 1234",
+            "CVV code: [redacted:cvv], card security code [redacted:cvv]",
+        ),
         ("cvv 123, CVC2 is 1234", "cvv [redacted:cvv], CVC2 is [redacted:cvv]"),
         (
             "ssn 078051121, Social Security number: 078051120",

@@ -41,6 +41,7 @@ def test_what_only_points_to_a_secret_stays(text):
         ('password="<token> hunter2"', "hunter2"),
         ("password=abc(hunter2[", "hunter2"),
         ("password=a[b]hunter2", "hunter2"),
+        ("password=a]b}hunter2", "hunter2"),
         ("password=changeme", "changeme"),
         ("password=os.getenv('DB', 'hunter2')", "os.getenv"),
         ("token=$AKIAZ3MVLQ7XN2PKD8WT", "AKIAZ3MVLQ7XN2PKD8WT"),

@@ -27,10 +27,10 @@ _NAME: Final = re.compile(r"\s{0,3}[\"']?\\{0,3}(?P<name>[A-Za-z0-9_.\[\]%$-]{1,
 _NAMES: Final = re.compile(r"[=:]" + _NAME.pattern, re.ASCII)
 _SEPARATOR: Final = re.compile(r"[=:]")
 _OPEN: Final = re.compile(r">?\s{0,3}(?P<quote>\\{0,7}[\"'])?", re.ASCII)
-# Brackets may stand in a password, and `${NAME:-default}` holds one; one that only closes belongs to what is
-# around.
+# Brackets may stand in a password, and `${NAME:-default}` holds one; one that only closes, and with which a
+# word ends, belongs to what is around.
 _BARE: Final = re.compile(
-    r"(?:[^\s\"'&,;<>|(){}\[\]\\]|\{[^\s\"'{}\\]{0,64}\}|\([^\s\"'()\\]{0,64}\)|\[[^\s\"'\[\]\\]{0,64}\]|[({\[])++"
+    r"(?:[^\s\"'&,;<>|(){}\[\]\\]|\{[^\s\"'{}\\]{0,64}\}|\([^\s\"'()\\]{0,64}\)|\[[^\s\"'\[\]\\]{0,64}\]|[({\[]|[)}\]](?=[A-Za-z0-9]))++"
 )
 _LINE: Final = re.compile(r"[^\r\n\"']+")
 _SKIPPED: Final = frozenset({"null", "none", "true", "false", "undefined", "nil"})

@@ -124,10 +124,10 @@ ALWAYS: Final = (
     ),
     _Shape(
         "cvv",
-        ("cvv", "CVV", "cvc", "CVC"),
+        ("cvv", "CVV", "cvc", "CVC", "ard security", "ard verification"),
         _re(
-            _B
-            + r"(?i:cv[vc]2?)(?:\s{0,2}(?i:is\b|[:=#])){0,2}\s{0,3}(?P<value>\d{3,4})(?![A-Za-z0-9]|[.-]\d)"
+            _B + r"(?i:cv[vc]2?(?: code| number)?|card (?:security|verification) (?:code|value|number))"
+            r"(?:\s{0,2}(?i:is\b|[:=#])){0,2}\s{0,3}(?P<value>\d{3,4})(?![A-Za-z0-9]|[.-]\d)"
         ),
     ),
     _Shape(
