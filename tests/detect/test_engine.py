@@ -53,6 +53,11 @@ def run(ruleset: Ruleset, entries: Iterable[Entry], **options: Any) -> list[Aler
     return out
 
 
+def base(pack: Ruleset) -> str:
+    """Id of the rule that counts failed sign-ins."""
+    return next(rule.head.id for rule in pack.rules if rule.head.name == "failed_login")
+
+
 def test_a_brute_force_raises_one_alert_that_tells_all(pack: Ruleset) -> None:
     (alert,) = run(pack, failures(40))
     assert alert.head.name == "brute_force_by_address"
@@ -158,7 +163,7 @@ def test_a_failed_sink_gets_the_same_alerts_again_and_nothing_is_counted_twice(p
         engine.handle(batch)
         assert engine.position() == {"access": 0, "audit": 12}
     assert got[0] == got[1]
-    assert engine.facts().matches[pack.rules[0].head.id] == 12
+    assert engine.facts().matches[base(pack)] == 12
 
 
 class Book:
@@ -232,7 +237,7 @@ def test_facts_count_matches_alerts_and_what_was_held_back(pack: Ruleset) -> Non
     facts = engine.facts()
     assert (facts.events, facts.skipped, facts.alerts, facts.suppressed) == (30, 1, 1, 20)
     assert facts.matches[out[0].head.id] == 21
-    assert facts.matches[pack.rules[0].head.id] == 30
+    assert facts.matches[base(pack)] == 30
 
 
 def test_a_regular_expression_that_runs_too_long_is_set_aside(good: Callable[[str], Ruleset]) -> None:
