@@ -405,6 +405,43 @@ def test_a_connection_that_commits_by_itself_is_recorded_at_once(captured, engin
         assert told() == [("users.create", "1", "success")]
 
 
+@pytest.mark.parametrize("what", ["clause", "text", "driver", "session"])
+def test_where_each_statement_is_a_transaction_it_is_announced_or_not_run(
+    tmp_path, made, monkeypatch, told, what
+):
+    alone = create_engine(f"sqlite:///{tmp_path / 'alone.db'}", isolation_level="AUTOCOMMIT")
+    Base.metadata.create_all(alone)
+    capture = capture_changes(alone, required=True, include=[User])
+
+    def act(number):
+        if what == "session":
+            with Session(alone) as session:
+                session.add(User(id=number, name="x"))
+                session.commit()
+            return
+        with alone.connect() as connection:
+            if what == "driver":
+                connection.exec_driver_sql("INSERT INTO USERS VALUES (?, 'x', '', 0, '')", (number,))
+            elif what == "text":
+                values = text("INSERT INTO users VALUES (:id, 'x', '', 0, '')")
+                connection.execute(values, {"id": number})
+            else:
+                connection.execute(insert(User).values(id=number, name="x"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made.spool, "write", lambda *_, **__: False)
+        with pytest.raises(BusyError):
+            act(1)
+    act(2)
+    with pytest.raises(Exception, match="UNIQUE"):
+        act(2)
+    capture.remove()
+    with alone.connect() as connection:
+        assert connection.scalars(select(User.id)).all() == [2]
+    alone.dispose()
+    assert [outcome for *_, outcome in told()] == ["unknown", "success", "unknown", "failure"]
+
+
 def test_two_threads_connections_do_not_see_one_anothers_changes(captured, engine, told):
     with engine.connect() as one:
         one.execute(insert(Role).values(id=1, name="x"))

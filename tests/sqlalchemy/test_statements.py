@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 
-from sealtrail.sqlalchemy.statements import of_statement, of_text
+from sealtrail.sqlalchemy.statements import announced, of_statement, of_text
 
 items = Table(
     "items",
@@ -133,3 +133,19 @@ def test_a_parameter_with_a_name_of_its_own_belongs_to_its_column(connection):
     (made,) = of_statement(statement, connection.execute(statement, {"a": "x", "b": "y"}), values=True)
     assert made.details["parameters"] == {"a": "?"}
     assert made.change == [{"path": "secret", "new": "y"}]  # scrubbed by its name
+
+
+def test_what_is_announced_says_what_will_be_done_to_which_table():
+    said = [
+        (one.verb, one.table, one.details["statement"])
+        for clause in (
+            items.delete().where(items.c.id == 1),
+            text("SELECT 1; UPDATE items SET id = 7"),
+            select(items),
+        )
+        for one in announced(clause)
+    ]
+    assert said == [
+        ("delete", "items", "DELETE FROM items WHERE items.id = :id_1"),
+        ("update", "items", "UPDATE items SET id = ?"),
+    ]

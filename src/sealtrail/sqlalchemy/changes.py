@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, TextClause, event
 from sqlalchemy.orm import Mapper, Session, UOWTransaction
 
+from sealtrail.capture.acts import unrecorded
 from sealtrail.capture.pending import Pending, RowChange, row
 from sealtrail.capture.recorder import default
 from sealtrail.errors import BusyError, UsageError
@@ -75,6 +76,10 @@ class Capture:
         known = [*(include or ()), *exclude, *(self._tables or ())]
         self._names = {name.lower(): name for name in known}
         self._dialects = weakref.WeakSet(engine.dialect for engine in engines)
+        # Of connections that commit by themselves: the last announcements, by verb and table.
+        self._announced: weakref.WeakKeyDictionary[Pending, dict[tuple[str, str], RowChange]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._listeners: list[tuple[Any, str, Callable[..., Any]]] = []
         listened: list[Any] = [*engines] or [Engine]
         for one in listened:
@@ -85,6 +90,10 @@ class Capture:
             self._listen(one, "rollback", self._begun)
             self._listen(one, "rollback_twophase", self._begun)
             self._listen(one, "savepoint", self._marked)
+            if required:
+                self._listen(one, "before_execute", self._announcing)
+                self._listen(one, "before_cursor_execute", self._announcing_driven)
+                self._listen(one, "handle_error", self._refused)
         self._listen(Mapper, "before_update", self._updating)
         for verb in _AFTER:
             self._listen(Mapper, f"after_{verb}", getattr(self, _AFTER[verb]))
@@ -132,6 +141,9 @@ class Capture:
         pending.add(change)
         if _autocommits(connection):
             # It is done already, and no commit will tell.
+            before = self._announced.get(pending, {}).get((change.verb, change.table))
+            if before is not None:
+                change.intent = before.intent
             pending.prepare()
             pending.committed()
 
@@ -231,10 +243,54 @@ class Capture:
 
     def _add_named(self, connection: Connection, made: RowChange) -> None:
         """One of a statement by hand, which may name a table as it likes."""
-        folded = made.table.lower()
-        made.table = self._names.get(folded) or self._names.get(folded.rpartition(".")[2]) or made.table
+        made.table = self._named(made.table)
         if self._takes(connection, made.table):
             self._add(connection, made)
+
+    def _named(self, table: str) -> str:
+        folded = table.lower()
+        return self._names.get(folded) or self._names.get(folded.rpartition(".")[2]) or table
+
+    # --- where each statement is a transaction of its own
+
+    def _announcing(self, connection: Connection, clause: Any, *_: Any) -> None:
+        self._announce(connection, clause)
+
+    def _announcing_driven(
+        self, connection: Connection, _cursor: Any, statement: str, _given: Any, context: Any, _many: bool
+    ) -> None:
+        if context.compiled is None:
+            self._announce(connection, statement)
+
+    def _announce(self, connection: Connection, clause: Any) -> None:
+        """Before the statement: there is no commit that could be kept from happening."""
+        if not _autocommits(connection):
+            return
+        try:
+            pending = self._pending(connection)
+            announced: dict[tuple[str, str], RowChange] = {}
+            for change in statements.announced(clause):
+                change.table = self._named(change.table)
+                if self._takes(connection, change.table):
+                    pending.announce(change)
+                    announced[change.verb, change.table] = change
+            if announced:  # what is read in between announces nothing
+                self._announced[pending] = announced
+        except BusyError:
+            raise
+        except Exception as error:
+            default().failed()
+            raise unrecorded() from error
+
+    def _refused(self, context: Any) -> None:
+        """The database refused what was announced."""
+        try:
+            pending = None if context.connection is None else context.connection.info.get(self)
+            if isinstance(pending, Pending):
+                for change in self._announced.pop(pending, {}).values():
+                    pending.abandoned(change, context.original_exception)
+        except Exception:  # a connection that is closed has no more to tell
+            default().failed()
 
     # --- the transaction
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Delete, Insert, TextClause, Update
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ColumnClause
 
@@ -57,6 +58,25 @@ def of_text(statement: str, rows: int | Callable[[], int | None]) -> list[RowCha
         RowChange(one.verb, one.table, rows=rows, details={"raw": True, "statement": one.text})
         for one in found
     ]
+
+
+def announced(clause: Any) -> list[RowChange]:
+    """What a statement is about to do, before it is known to how many rows."""
+    is_raw = isinstance(clause, str | TextClause)
+    if not is_raw and not getattr(clause, "is_dml", False):
+        return []
+    try:
+        found = every(str(clause))
+    except CompileError:  # without its dialect not every statement can be written out
+        found = []
+    if is_raw:
+        return [RowChange(one.verb, one.table, details=_announcement(one.text)) for one in found]
+    text = found[0].text if found else ""
+    return [RowChange(_VERBS[clause.__visit_name__], table_of(clause), details=_announcement(text))]
+
+
+def _announcement(text: str) -> dict[str, Any]:
+    return {"bulk": True, "statement": text}
 
 
 def table_of(clause: Any, result: CursorResult[Any] | None = None) -> str:
