@@ -78,7 +78,8 @@ class Plan:
         api = self._described()
         if api is not None and api.secret_names:
             call.secret_names |= api.secret_names
-            call.recorder.secret_names |= api.secret_names
+            if not api.secret_names <= call.recorder.secret_names:
+                call.recorder.secret_names |= api.secret_names
             call.is_plain = False
 
     def said_of(self, call: Exchange, scope: Mapping[str, Any] | None, root: str) -> Said | None:

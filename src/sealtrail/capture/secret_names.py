@@ -23,12 +23,12 @@ def note_keys(call: Exchange, scope: Mapping[str, Any]) -> None:
     """
     schemes = _keys_of(scope)
     recorder = call.recorder
+    if not schemes and ("route" in scope or not recorder.secret_names):
+        return
     names = frozenset(scheme.name.casefold() for scheme in schemes)
     if not names <= recorder.secret_names:
         recorder.secret_names |= names
     call.secret_names |= names if "route" in scope else recorder.secret_names
-    if not call.secret_names:
-        return
     call.is_plain = False
     head = call.head
     if not head.authorization and not head.api_key:

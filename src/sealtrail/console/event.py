@@ -39,6 +39,7 @@ RELATED: Final = (
     ("The same user", "user.id"),
     ("The same client", "client.ip"),
     ("The same object", "sealtrail.object.id"),
+    ("The same subject of a token", "sealtrail.token.subject_hash"),
 )
 """What one asks next: a title, and the field that both have."""
 

@@ -15,7 +15,7 @@ def create_app() -> FastAPI:
     """The application, recorded by Sealtrail."""
     app = FastAPI(title="shop")
     shop = Shop.of_environment()
-    app.add_middleware(SealtrailMiddleware, service="shop")
+    app.add_middleware(SealtrailMiddleware, service="shop", api_fields=["request", "response"])
 
     def signed_in(authorization: Annotated[str, Header()] = "") -> dict[str, Any]:
         user = shop.signed_in(authorization)

@@ -19,7 +19,7 @@ def create_app() -> Flask:
     """The application, recorded by Sealtrail."""
     app = Flask("shop")
     shop = Shop.of_environment()
-    Sealtrail(app, service="shop")
+    Sealtrail(app, service="shop", api_fields=["request", "response"])
 
     def signed_in(view: View) -> View:
         @wraps(view)
