@@ -178,3 +178,8 @@ def test_what_is_remembered_of_keys_is_bounded():
     for number in range(5000):
         name_of(f"k{number}")
     assert len(field_names._known) <= field_names._MAX_KNOWN
+
+
+@pytest.mark.parametrize("key", ["1.1.1.1", "12-34", "5.5", "2024", "_"])
+def test_a_key_without_a_letter_is_data(key) -> None:
+    assert name_of(key) == "*"

@@ -6,7 +6,7 @@ import pytest
 from sealtrail.capture import keyring
 from sealtrail.capture.pseudonym import Pseudonyms, hashes_of
 from sealtrail.scrub.policy import key_id
-from sealtrail.spool.layout import PSEUDONYM_KEY_FILE
+from sealtrail.spool.layout import NOWHERE, PSEUDONYM_KEY_FILE
 
 
 def test_after_a_rotation_the_new_key_signs_and_the_old_ones_are_known(tmp_path):
@@ -62,9 +62,16 @@ def test_a_rotation_that_fails_leaves_the_keys_as_they_were(tmp_path, monkeypatc
     with pytest.raises(OSError, match="No space"):
         keyring.rotate(tmp_path)
     assert (tmp_path / PSEUDONYM_KEY_FILE).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [PSEUDONYM_KEY_FILE]
 
 
 def test_an_empty_key_file_still_gives_a_key_and_says_so(tmp_path, caplog):
     (tmp_path / PSEUDONYM_KEY_FILE).touch()
     assert keyring.signing(tmp_path)
     assert "empty" in caplog.text
+
+
+def test_where_no_key_can_be_kept_all_of_a_process_uses_one_and_says_so_once(caplog):
+    first, second = Pseudonyms("", NOWHERE), Pseudonyms("", NOWHERE)
+    assert first.of_name("alice") == second.of_name("alice")
+    assert len(caplog.records) <= 1

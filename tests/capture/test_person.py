@@ -171,3 +171,29 @@ def test_a_user_whose_code_fails_costs_nobody_the_request(ask, events) -> None:
 
 def test_outside_of_a_request_a_dependency_is_only_itself() -> None:
     assert identifies(lambda: 7)() == 7
+
+
+def test_whom_a_dependency_yields_is_who_acts_until_it_is_closed(ask, events) -> None:
+    closed = []
+
+    def yielding():
+        yield Thing(id=7, username="ann")
+        closed.append("sync")
+
+    async def yielding_later():
+        yield Thing(id=7, username="ann")
+        closed.append("async")
+
+    assert [ask(yielding), ask(yielding_later)] == [200, 200]
+    assert closed == ["sync", "async"]
+    assert [(event["user.id"], event["user.name"]) for event in events()] == [("7", "ann")] * 2
+
+
+def test_an_object_that_is_called_as_a_coroutine_is_a_dependency_like_others(ask, events) -> None:
+    class Later:
+        async def __call__(self):
+            return Thing(id=7)
+
+    assert ask(Later()) == 200
+    assert events()[0]["user.id"] == "7"
+    assert isinstance(identifies(Later)(), Later)  # a class makes objects, whatever they are called as

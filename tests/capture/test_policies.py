@@ -162,3 +162,12 @@ def test_a_policy_that_is_borrowed_is_given_back():
     with policies.borrowed(policies.read("drop", "test")):
         assert used().mode == "drop"
     assert used().mode == "replace"
+
+
+def test_hashes_of_a_spool_that_is_no_folder_make_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEALTRAIL_SPOOL", "stdout:")
+    monkeypatch.setenv("SEALTRAIL_SCRUB", "hmac")
+    policies.follow_environment()
+    assert scrub.text("pin=4821")[0].startswith("pin=[redacted:pin:")
+    assert not list(tmp_path.iterdir())

@@ -141,3 +141,14 @@ def test_other_frameworks_are_watched_alike(spool, events, make):
     assert event["sealtrail.request.fields"] == ["x", "a", "a.b"]
     assert event["sealtrail.response.fields"] == ["got", "got.a", "got.a.b", "rows"]
     assert event["sealtrail.response.count"] == 2
+
+
+def test_headers_that_can_be_drawn_only_once_all_go_out(ask, events):
+    async def app(scope, receive, send):
+        pairs = [*HEADERS, (b"x-own", b"1")]
+        await send({**START, "headers": (pair for pair in pairs)})
+        await send({"type": "http.response.body", "body": b'{"a": 1}'})
+
+    answer = ask(AsgiWatch(app, Plan(True)))
+    assert [*HEADERS, (b"x-own", b"1")] == answer.sent[0]["headers"][:2]
+    assert events()[0]["sealtrail.response.fields"] == ["a"]

@@ -6,7 +6,7 @@ from types import SimpleNamespace as Thing
 
 import pytest
 
-from sealtrail.django.rest import refusal_of
+from sealtrail.django.rest import refusal_of, tell
 
 
 class Code(str):
@@ -62,3 +62,14 @@ def test_what_is_no_error_of_the_frameworks_is_left_to_others(response) -> None:
 @pytest.mark.parametrize("data", [None, [], {}, {"detail": 7}, {"name": ["required"]}])
 def test_an_error_of_another_form_has_no_code(data) -> None:
     assert refusal_of(answer(data=data)) == ("", "")
+
+
+def test_an_authenticator_whose_code_fails_is_counted_and_costs_nobody_the_answer() -> None:
+    class Broken(Basic):
+        def authenticate_header(self, request):
+            raise RuntimeError("no database")
+
+    failed = []
+    call = Thing(recorder=Thing(failed=lambda: failed.append(1)))
+    assert tell(call, answer("throttled", [Broken()], status_code=429)) is False
+    assert failed

@@ -1,14 +1,17 @@
 import fcntl
 import os
 import stat
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sealtrail.spool.layout import (
+    NOWHERE,
     Block,
     BlockList,
+    folder_of,
     is_alive,
     make_folder,
     parse_segment_name,
@@ -124,3 +127,8 @@ def test_a_new_folder_belongs_to_owner_and_group_and_an_old_one_stays(tmp_path):
     (tmp_path / "old").mkdir(mode=0o700)
     make_folder(tmp_path / "old")
     assert stat.S_IMODE((tmp_path / "old").stat().st_mode) == 0o700
+
+
+def test_a_spool_that_is_standard_output_has_no_folder():
+    assert folder_of(Path("stdout:")) == NOWHERE
+    assert folder_of(Path("spool")) == Path("spool")

@@ -29,6 +29,7 @@ DATA: Final = "*"
 
 _NAME: Final = re.compile(r"[@$]?\w[\w.:$-]*")
 _DIGIT: Final = re.compile(r"\d")
+_LETTER: Final = re.compile(r"[^\W\d_]")
 _PARTS: Final = re.compile(r"[\[\].]+")
 # One token of JSON after another; a text or number that is cut is none.
 _TOKEN: Final = re.compile(
@@ -59,7 +60,7 @@ def _looked_at(key: str) -> str:
     if len(key) > _MAX_KEY or _NAME.fullmatch(key) is None:
         return DATA
     digits = len(_DIGIT.findall(key))
-    if digits > _MAX_DIGITS or digits == len(key) or scrub.text(key)[1]:
+    if digits > _MAX_DIGITS or _LETTER.search(key) is None or scrub.text(key)[1]:
         return DATA
     return key
 

@@ -22,6 +22,7 @@ _KEY_BYTES: Final = 32
 # A search for a value asks for its hash under each: what was rotated away longer ago is forgotten.
 MAX_KEYS: Final = 32
 _MAX_FILE: Final = MAX_KEYS * 256
+_unkept: Final[dict[Path, bytes]] = {}
 
 
 def signing(folder: Path) -> bytes:
@@ -30,11 +31,15 @@ def signing(folder: Path) -> bytes:
     try:
         return (_read(path) or _make(folder, path))[0]
     except (OSError, IndexError) as error:
-        # Hashes of this process are then comparable with nothing else, which is better than no hash.
+        # Hashes of this process are then comparable with nothing else, which is better than no hash. All of
+        # its services, and its policy of scrubbing, use the one key.
+        known = _unkept.get(folder)
+        if known is not None:
+            return known
         why = error.strerror if isinstance(error, OSError) else "the file is empty"
         with contextlib.suppress(Exception):  # a handler is the application's code
             _log.warning("the key for hashes cannot be kept in %s: %s", folder, why)
-        return secrets.token_bytes(_KEY_BYTES)
+        return _unkept.setdefault(folder, secrets.token_bytes(_KEY_BYTES))
 
 
 def known(key: str, old: Sequence[str], folder: Path) -> tuple[bytes, ...]:
@@ -95,8 +100,13 @@ def _staged(folder: Path, keys: Sequence[bytes]) -> Path:
     """A file of these keys beside the one that counts, on the disk."""
     staged = folder / f".{PSEUDONYM_KEY_FILE}.{secrets.token_hex(8)}"
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, KEY_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(b"".join(key + b"\n" for key in keys))
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(b"".join(key + b"\n" for key in keys))
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        # On a full disk, each start of the application would leave one more.
+        staged.unlink(missing_ok=True)
+        raise
     return staged

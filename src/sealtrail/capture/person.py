@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import wraps
-from inspect import iscoroutine, iscoroutinefunction
-from typing import Any, Final, ParamSpec, TypeVar
+from inspect import isasyncgenfunction, isclass, iscoroutine, iscoroutinefunction, isgeneratorfunction
+from typing import Any, Final, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from sealtrail.capture import context
@@ -78,27 +79,51 @@ def _roles(roles: Any) -> tuple[str, ...]:
 
 
 def identifies(dependency: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The same dependency of FastAPI, or any function: whom it returns is who acts from then on.
+    """The same dependency of FastAPI, or any function: whom it returns, or yields, is who acts from then on.
 
-    It may be a coroutine function. Where it raises, or returns nobody, nothing is said.
+    It may be a coroutine function, a generator, or an object that is called as one. Where it raises, or
+    returns nobody, nothing is said.
     """
-    if iscoroutinefunction(dependency):
+    given: Any = dependency
+    made: Any
+    if _is(isgeneratorfunction, given):
 
-        @wraps(dependency)
-        async def waiting(*args: _P.args, **kwargs: _P.kwargs) -> Any:
-            user = await dependency(*args, **kwargs)
+        def yielding(*args: Any, **kwargs: Any) -> Any:
+            with contextmanager(given)(*args, **kwargs) as user:
+                note(user)
+                yield user
+
+        made = yielding
+    elif _is(isasyncgenfunction, given):
+
+        async def yielding_later(*args: Any, **kwargs: Any) -> Any:
+            async with asynccontextmanager(given)(*args, **kwargs) as user:
+                note(user)
+                yield user
+
+        made = yielding_later
+    elif _is(iscoroutinefunction, given):
+
+        async def waiting(*args: Any, **kwargs: Any) -> Any:
+            user = await given(*args, **kwargs)
             note(user)
             return user
 
-        return waiting  # type: ignore[return-value]  # a coroutine function for another
+        made = waiting
+    else:
 
-    @wraps(dependency)
-    def calling(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        user = dependency(*args, **kwargs)
-        note(user)
-        return user
+        def calling(*args: Any, **kwargs: Any) -> Any:
+            user = given(*args, **kwargs)
+            note(user)
+            return user
 
-    return calling
+        made = calling
+    return cast("Callable[_P, _R]", wraps(given)(made))
+
+
+def _is(kind: Callable[[Any], bool], dependency: Any) -> bool:
+    """Whether a function is of a kind, or what an object is called by."""
+    return kind(dependency) or (not isclass(dependency) and kind(getattr(dependency, "__call__", None)))  # noqa: B004 - for what it is
 
 
 def note(user: Any) -> None:

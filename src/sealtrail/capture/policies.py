@@ -18,6 +18,7 @@ from sealtrail.capture.whole import checked, is_chosen
 from sealtrail.errors import UsageError
 from sealtrail.scrub.policy import Mode, Policy, use, used
 from sealtrail.settings import CaptureSettings
+from sealtrail.spool.layout import folder_of
 from sealtrail.spool.locks import Lock
 
 Scrub = str | os.PathLike[str] | Mapping[str, Any]
@@ -64,7 +65,12 @@ def follow_environment() -> None:
     if settings.scrub_engine != "auto":
         engine(settings.scrub_engine)
     if settings.scrub:
-        adopt(None, settings.scrub, Pseudonyms(settings.pseudonym_key, settings.spool).scrubbed)
+        adopt(None, settings.scrub, digest_of(settings))
+
+
+def digest_of(settings: CaptureSettings) -> Callable[[str], str]:
+    """What makes `KEY:HASH` of a secret, under the key of the installation."""
+    return Pseudonyms(settings.pseudonym_key, folder_of(settings.spool)).scrubbed
 
 
 def forget() -> None:

@@ -30,7 +30,7 @@ from sealtrail.scrub import value as scrubbed
 from sealtrail.scrub.policy import used
 from sealtrail.settings import CaptureSettings
 from sealtrail.spool.disk import Spool
-from sealtrail.spool.layout import NOWHERE, STDOUT
+from sealtrail.spool.layout import STDOUT, folder_of
 from sealtrail.spool.locks import Lock
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -62,7 +62,7 @@ class Recorder:
         self.settings = settings
         self.addresses = Addresses(settings.trusted_proxies)
         self.spool = _spool(settings.spool, settings.spool_bytes)
-        folder = NOWHERE if str(settings.spool) == STDOUT else settings.spool
+        folder = folder_of(settings.spool)
         closes = settings.on_full == "refuse"
         self.blocks = Closing(folder, self.spool) if closes else Blocks(folder, self.spool.check)
         self.pseudonyms = Pseudonyms(settings.pseudonym_key, folder)
@@ -278,7 +278,7 @@ def configured(
         changes["trusted_proxies"] = tuple(trusted_proxies)
     settings = msgspec.structs.replace(settings, **changes)
     policies.engine(settings.scrub_engine)
-    policies.adopt(scrub, settings.scrub, Pseudonyms(settings.pseudonym_key, settings.spool).scrubbed)
+    policies.adopt(scrub, settings.scrub, policies.digest_of(settings))
     kind = ChoosingRecorder if whole.is_chosen(used()) else Recorder
     return _serving_acts(kind(settings, version=version, environment=environment))
 

@@ -65,7 +65,12 @@ class _Passing:
                 if data:
                     self._watch.said(data)
             elif kind == "http.response.start":
-                self._watch.answers(message.get("headers") or ())
+                headers = message.get("headers") or ()
+                if not isinstance(headers, list | tuple):
+                    # Any iterable will do by the specification, also one that can be drawn only once.
+                    headers = [*headers]
+                    message = {**message, "headers": headers}
+                self._watch.answers(headers)
         except Exception:  # the application's response matters more than our look at it
             self._watch.recorder.failed()
         return self._send(message)

@@ -166,7 +166,11 @@ class DjangoExchange(Exchange):
     def answered(self, response: Any) -> Any:
         """Take note of a response's head, and have its end recorded."""
         try:
-            self._respond(response)
+            try:
+                self._respond(response)
+            finally:
+                # What Django itself goes by to close what belongs to a request: the server calls it always.
+                response._resource_closers.append(self.finish)  # noqa: SLF001 - an override would be a cycle
         except Exception:  # the application's response matters more than our record of it
             self.recorder.failed()
         return response
@@ -194,8 +198,6 @@ class DjangoExchange(Exchange):
             if self._is_asgi:
                 # The record first, as at the door for ASGI: no client holds an answer of which there is none.
                 self.conclude()
-        # What Django itself goes by to close what belongs to a request. The server calls it, come what may.
-        response._resource_closers.append(self.finish)  # noqa: SLF001 - and an override would be a cycle
 
     def _counted(self, content: Iterator[bytes]) -> Iterator[bytes]:
         is_open = False

@@ -34,8 +34,15 @@ def refusal_of(response: Any) -> Refusal | None:
 
 
 def tell(call: Exchange, response: Any) -> bool:
-    """Record a refusal with status 401, 403 or 429; False where it is none of the framework's."""
-    refusal = refusal_of(response)
+    """Record a refusal with status 401, 403 or 429; False where it is none of the framework's.
+
+    Never raises.
+    """
+    try:
+        refusal = refusal_of(response)
+    except Exception:  # its parts are the application's code
+        call.recorder.failed()
+        return False
     if refusal is None:
         return False
     status = response.status_code

@@ -43,6 +43,13 @@ PSEUDONYM_KEY_FILE: Final = "pseudonym.key"
 # In place of a folder: events are lines of standard output. Then there is no block list and no kept key.
 STDOUT: Final = "stdout:"
 NOWHERE: Final = Path(os.devnull)
+
+
+def folder_of(spool: Path) -> Path:
+    """Where the files of a spool are; nowhere, if it is standard output."""
+    return NOWHERE if str(spool) == STDOUT else spool
+
+
 # What such a line begins with in place of its brace. No JSON text holds it: there quotes are escaped.
 MARK: Final = b'{"sealtrail.stream":1,'
 
