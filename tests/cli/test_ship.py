@@ -36,3 +36,11 @@ def test_without_a_folder_or_a_key_it_says_what_is_missing(run: Run, tmp_path: P
     assert (done.exit_code, "[usage.path]" in done.stderr) == (2, True)
     done = run("ship", "--once", "--spool", tmp_path, "--url", "http://127.0.0.1:1")
     assert (done.exit_code, "[access.missing]" in done.stderr) == (2, True)
+
+
+def test_an_applications_output_cannot_be_shipped_nor_followed(run: Run, tmp_path: Path) -> None:
+    key = "st_0123456789_x"
+    done = run("ship", "--spool", "stdout:", "--url", "http://127.0.0.1:1", "--key", key)
+    assert (done.exit_code, "sealtrail import -" in done.stderr) == (2, True)
+    done = run("serve", "--spool", "stdout:", "--port", "0", "--data", tmp_path / "data")
+    assert (done.exit_code, "sealtrail import -" in done.stderr) == (2, True)

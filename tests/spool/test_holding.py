@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from sealtrail.errors import BusyError
+from sealtrail.errors import BusyError, UsageError
 from sealtrail.spool.holding import Hold
+from sealtrail.spool.layout import STDOUT
 
 
 def test_one_has_a_folder_and_another_is_refused_until_it_lets_go(tmp_path):
@@ -62,3 +64,9 @@ def test_a_process_that_is_killed_holds_nothing(tmp_path):
         other.wait()
         assert mine.take()
         mine.release()
+
+
+def test_standard_output_is_no_folder_that_anybody_could_empty():
+    with pytest.raises(UsageError) as caught:
+        Hold(Path(STDOUT).absolute()).take()
+    assert "sealtrail import -" in caught.value.hint

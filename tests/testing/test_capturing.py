@@ -41,6 +41,20 @@ def test_events_are_those_written_inside_and_nothing_is_on_the_disk(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_with_standard_output_as_the_spool_nothing_is_printed_and_no_folder_made(
+    tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setenv("SEALTRAIL_SPOOL", "stdout:")
+    with capture_events() as events:
+        assert sealtrail.audit("invoice.delete", target=("invoice", "17"), required=True)
+        assert sealtrail.login_failed(name="alice", reason="bad_password")
+    assert len(events) == 2
+    assert capfd.readouterr().out == ""
+    assert sealtrail.audit("invoice.delete", target=("invoice", "18"))
+    assert capfd.readouterr().out.startswith('{"sealtrail.stream":1,')
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_afterwards_everything_is_as_it_was(spool, events_in):
     before = Spool.write
     made = recorder.configured("shop", spool=spool)

@@ -11,7 +11,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from sealtrail.errors import BusyError
+from sealtrail.errors import BusyError, UsageError
+from sealtrail.spool.layout import STDOUT
 
 
 class Hold:
@@ -25,8 +26,15 @@ class Hold:
     def take(self) -> bool:
         """Have the folder from now on; False while there is none. Cheap to ask again.
 
-        Raises BusyError (busy.folder) where another has it, OSError where it cannot be opened.
+        Raises BusyError (busy.folder) where another has it, OSError where it cannot be opened, UsageError for
+        what is no folder at all.
         """
+        if self._folder.name == STDOUT:
+            raise UsageError(
+                "usage.path",
+                f"{STDOUT} is no folder: there the application's events are lines of its output",
+                hint="Take them from there with `sealtrail import -`; see docs/how-to/containers.md.",
+            )
         try:
             found = self._folder.stat()
         except FileNotFoundError:
