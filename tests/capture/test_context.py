@@ -1,7 +1,10 @@
 import threading
 
+import pytest
+
 import sealtrail
 from sealtrail.capture import context
+from sealtrail.capture.marks import Marks
 
 
 def test_outside_of_a_request_nothing_is_current(made):
@@ -80,3 +83,31 @@ def test_who_is_impersonated_is_on_every_event_of_the_request(app, events):
     app.test_client().get("/as-alice")
     assert [e.get("user.effective.id") for e in events()] == ["alice"] * 6
     assert {e.get("organization.id") for e in events()} == {"acme"}
+
+
+def test_who_acts_again_is_described_as_the_first_time_also_where_that_left_a_mark():
+    given = {"user_name": "ann", "roles": ["clerk"], "tenant": "acme"}
+    first = context.described(Marks(), 7, **given)
+    assert context.described(Marks(), 7, **{**given, "roles": ("clerk",)}) is first
+    assert context.described(Marks(), "7", **given) == first
+    assert context.described(Marks(), 7.0, **given).user_id == "7.0"
+    assert context.described(Marks(), True, **given).user_id != "7"
+    for _ in range(2):
+        marks = Marks()
+        token = "AKIAZ3MVLQ7XN2PKD8WT"
+        assert token not in context.described(marks, 7, **{**given, "user_name": token}).user_name
+        assert marks.redacted
+
+
+@pytest.mark.parametrize("roles", [[[]], [1, 2], [None], "clerk", None, 7, [b"clerk"]])
+def test_roles_may_be_anything(roles):
+    found = [context.described(Marks(), 7, user_name="", roles=roles, tenant="").roles for _ in range(2)]
+    assert found[0] == found[1]
+
+
+def test_no_more_than_so_many_are_remembered(monkeypatch):
+    monkeypatch.setattr(context, "_known", {})
+    monkeypatch.setattr(context, "_MAX_KNOWN", 16)
+    for number in range(100):
+        context.described(Marks(), number, user_name="", roles=(), tenant="")
+    assert 0 < len(context._known) <= 16

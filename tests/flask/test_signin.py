@@ -170,3 +170,13 @@ def test_no_password_or_name_of_anybody_is_in_any_line(shop, recording, events):
     written = json.dumps(events())
     assert WRONG not in written
     assert not any(name in written for name in ("ann@", '"ann"', '"bob"', "c@rol"))
+
+
+def test_the_first_request_of_a_process_is_somebodys_as_well(shop, events):
+    first, second = shop().test_client(), shop().test_client()  # of two workers
+    first.post("/login", data={"name": "ann", "password": "boats"})
+    second.set_cookie("session", first.get_cookie("session").value)
+    assert second.get("/orders").data == b"orders"
+    event = [event for event in events() if event["sealtrail.kind"] == "request"][-1]
+    assert event["user.id"] == "7"
+    assert len(event["sealtrail.session.hash"]) == 32

@@ -18,7 +18,7 @@ from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import Recorder, configured
 from sealtrail.capture.session_cookie import session_hash
 from sealtrail.capture.watch_wsgi import WsgiWatch
-from sealtrail.capture.wsgi import Route, WsgiCapture
+from sealtrail.capture.wsgi import Route, WsgiCapture, WsgiExchange
 from sealtrail.flask import security, signin
 from sealtrail.spool.locks import Lock
 
@@ -121,6 +121,9 @@ def _first(app: Flask, capture: WsgiCapture, sign_ins: frozenset[str]) -> WSGIAp
                 except Exception:  # the application's request matters more
                     capture.recorder.failed()
                 capture.app = inner
+        call = context.current.get()
+        if isinstance(call, WsgiExchange) and call.recorder is capture.recorder:
+            call.template = capture.route  # this one, too, is somebody's
         return inner(environ, start_response)
 
     return first
