@@ -312,3 +312,12 @@ def test_two_that_wish_the_same_record_it_once_and_another_takes_their_place(lis
     shop.Place.objects.update(name="b")
     shop.Tag.objects.create(key="t")
     assert [action for action, _ in changes()] == ["place.create", "place.update", "tag.create"]
+
+
+def test_a_row_between_two_others_that_is_made_as_such_is_recorded(listening, shop, changes):
+    place, tag = shop.Place.objects.create(name="p"), shop.Tag.objects.create(key="t")
+    listening(["auth.Tag"])
+    through = shop.Tag.places.through
+    through.objects.create(tag=tag, place=place)
+    through.objects.all().delete()
+    assert [action for action, _ in changes()] == ["tag_places.create", "tag_places.delete"]

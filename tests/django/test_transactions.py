@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -304,3 +305,25 @@ def test_a_wrapper_of_the_applications_takes_off_only_itself(listening, shop, to
         shop.Tag.objects.create(key="a")  # connects within it
     shop.Tag.objects.update(data={"a": 1})
     assert [action for action, *_ in told()] == ["tag.create", "tag.update"]
+
+
+def test_the_first_statement_of_a_connection_is_announced_as_well(listening, shop, full):
+    from django.db import connection
+
+    listening(required=True)
+    raised = []
+
+    def work():
+        try:
+            shop.Place.objects.create(name="a")
+        except BusyError as error:
+            raised.append(error)
+        finally:
+            connection.close()
+
+    with full():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert len(raised) == 1
+    assert not shop.Place.objects.exists()

@@ -159,6 +159,9 @@ class Models:
         if not self._chosen.takes(sender):
             return
         connection, state = connections[using], instance._state  # noqa: SLF001 - Django's name
+        if self._required:
+            # Until it is there it does not say whether it commits by itself.
+            connection.ensure_connection()
         with self._ours(connection):
             self._announced.pop(state, None)
             old = self._before[state] = (
@@ -284,7 +287,9 @@ class Models:
     def _is_told(self, made: origin.Origin, table: str, verb: str) -> bool:
         """Whether a signal tells of what this statement does."""
         if made.kind == "save":
-            return self._chosen.takes(type(made.instance))
+            model = type(made.instance)
+            # Of rows between two others no signal tells when they are saved as such.
+            return self._chosen.takes(model) and not model._meta.auto_created  # noqa: SLF001 - as above
         if made.kind == "delete":
             return verb == "delete" and self._chosen.is_told_of_deletions(table)
         return made.kind == "pairs"
