@@ -68,6 +68,29 @@ def test_where_no_route_declares_it_a_name_is_a_name(app, events):
     assert "sealtrail.auth.scheme" not in none
 
 
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_key_in_a_header_of_the_routes_own_is_hashed_where_tokens_are_looked_at(spool, events, looks):
+    app = FastAPI()
+    app.add_middleware(
+        SealtrailMiddleware, service="shop", spool=spool, api_fields=["token"] if looks else False
+    )
+
+    @app.get("/open")
+    async def free(key: Annotated[str, Security(header_key)]):
+        return {"key": key}
+
+    async def asking():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            return (await client.get("/open", headers={"X-Shop": KEY})).json()
+
+    assert asyncio.run(asking()) == {"key": KEY}
+    (event,) = events()
+    assert event.get("sealtrail.auth.scheme") == ("api-key" if looks else None)
+    assert ("sealtrail.auth.token_hash" in event) is looks
+    assert KEY not in str(event)
+
+
 def test_a_request_that_no_route_took_may_have_been_meant_for_one(app, events):
     ask(app, f"/direct?shop_key={KEY}", f"/missed?shop_key={KEY}")
     assert [e["http.response.status_code"] for e in events()] == [200, 404]

@@ -1,4 +1,4 @@
-"""API keys in a query, under names that only the route of FastAPI which asks for them knows."""
+"""API keys under names that only the route of FastAPI which asks for them knows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _known: Final[dict[int, tuple[Any, list[Scheme]]]] = {}
 
 
 def note_keys(call: Exchange, scope: Mapping[str, Any]) -> None:
-    """Keep the keys out of the record, but for their hash.
+    """Keep the keys of a query out of the record, but for their hash.
 
     A request that no route has taken may have been meant for any.
     """
-    schemes = _keys_of(scope)
+    schemes = [scheme for scheme in _keys_of(scope) if scheme.place == "query"]
     recorder = call.recorder
     if not schemes and ("route" in scope or not recorder.secret_names):
         return
@@ -30,8 +30,17 @@ def note_keys(call: Exchange, scope: Mapping[str, Any]) -> None:
         recorder.secret_names |= names
     call.secret_names |= names if "route" in scope else recorder.secret_names
     call.is_plain = False
+    _present(call, scope, schemes)
+
+
+def present_key(call: Exchange, scope: Mapping[str, Any]) -> None:
+    """Have the key that the route asks for, wherever it stands, hashed as what the client presented."""
+    _present(call, scope, _keys_of(scope))
+
+
+def _present(call: Exchange, scope: Mapping[str, Any], schemes: list[Scheme]) -> None:
     head = call.head
-    if not head.authorization and not head.api_key:
+    if schemes and not head.authorization and not head.api_key:
         head.api_key = api_key(scope, schemes)
 
 
@@ -40,8 +49,7 @@ def _keys_of(scope: Mapping[str, Any]) -> list[Scheme]:
     known = _known.get(id(route))
     if known is not None and known[0] is route:
         return known[1]
-    asked = schemes_of(scope)
-    schemes = [scheme for scheme in asked if scheme.kind == "api-key" and scheme.place == "query"]
+    schemes = [scheme for scheme in schemes_of(scope) if scheme.kind == "api-key"]
     if len(_known) >= _MAX_KNOWN:
         _known.clear()
     _known[id(route)] = route, schemes

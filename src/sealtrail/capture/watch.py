@@ -12,6 +12,7 @@ from sealtrail.capture.claims import NOTHING
 from sealtrail.capture.contents import Side, keep, too_long
 from sealtrail.capture.field_names import Names
 from sealtrail.capture.plan import Plan
+from sealtrail.capture.secret_names import present_key
 
 if TYPE_CHECKING:
     from sealtrail.capture.exchange import Exchange
@@ -84,8 +85,11 @@ class Watch:
                 self._settle_response(call, self.response)
             if not self.wanted.isdisjoint(BODIES):
                 self._settle_bodies(call)
-            if "token" in self.wanted and call.head.authorization:
-                self._settle_token(call)
+            if "token" in self.wanted:
+                if call.head.authorization:
+                    self._settle_token(call)
+                elif self.scope is not None and "route" in self.scope:
+                    present_key(call, self.scope)
             if self.plan.tells_routes:
                 self._settle_route(call)
         except Exception:  # the record matters more than what it would say of fields
