@@ -281,3 +281,42 @@ def test_generators_are_recorded_when_they_end(made, events):
         *("unknown", "failure"),
         *("unknown", "success"),  # the first was closed half way
     ]
+
+
+def test_what_is_sent_or_thrown_into_a_generator_reaches_it(made, events):
+    said = []
+
+    @sealtrail.audited("report.read")
+    def read():
+        said.append((yield 1))
+        return "end"
+
+    @sealtrail.audited("report.follow")
+    async def follow():
+        try:
+            said.append((yield 1))
+            yield 2
+        except LookupError:
+            said.append("rolled back")
+            raise
+
+    def reading():
+        said.append((yield from read()))
+
+    async def main(thrown):
+        found = follow()
+        assert [await anext(found), await found.asend("sent")] == [1, 2]
+        if thrown:
+            await found.athrow(LookupError("x"))
+        await found.aclose()
+
+    found = reading()
+    next(found)
+    with pytest.raises(StopIteration):
+        found.send("given")
+    assert said == ["given", "end"]
+    asyncio.run(main(thrown=False))
+    with pytest.raises(LookupError):
+        asyncio.run(main(thrown=True))
+    assert said[2:] == ["sent", "sent", "rolled back"]
+    assert [e["event.outcome"] for e in events()] == ["success", "unknown", "failure"]

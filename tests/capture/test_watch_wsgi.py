@@ -102,6 +102,13 @@ def through(made, app, **environ):
     return head, written + parts, size
 
 
+def as_text(stream):
+    text = io.TextIOWrapper(stream)
+    found = text.read()
+    text.detach()
+    return found
+
+
 READERS = {
     "read": lambda stream: stream.read(),
     "in parts": lambda stream: list(iter(lambda: stream.read(5), b"")),
@@ -109,6 +116,8 @@ READERS = {
     "lines": lambda stream: stream.readlines(),
     "by iteration": list,
     "by next": next,
+    "at once": lambda stream: stream.read1(),
+    "as text": as_text,
     "into a buffer": lambda stream: stream.readinto(bytearray(100)),
     "through a buffer": lambda stream: io.BufferedReader(Raw(stream)).read(),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
@@ -76,23 +76,33 @@ def audited(
         if inspect.isgeneratorfunction(function):
 
             @functools.wraps(function)
-            def each(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
+            def each(*args: P.args, **kwargs: P.kwargs) -> Generator[Any, Any, Any]:
                 with _ending(begin(args, kwargs)):
-                    yield from function(*args, **kwargs)
+                    return (yield from function(*args, **kwargs))
 
             return cast("Callable[P, R]", each)
 
         if inspect.isasyncgenfunction(function):
 
             @functools.wraps(function)
-            async def each_later(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Any]:
+            async def each_later(*args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Any, Any]:
                 with _ending(begin(args, kwargs)):
                     parts = function(*args, **kwargs)
-                    try:
-                        async for part in parts:
-                            yield part
-                    finally:
-                        await parts.aclose()
+                    following = parts.__anext__()
+                    while True:
+                        try:
+                            part = await following
+                        except StopAsyncIteration:
+                            return
+                        # As `yield from` does: what is sent or thrown in is the generator's to answer. A
+                        # dependency rolls back because of what was thrown.
+                        try:
+                            following = parts.asend((yield part))
+                        except GeneratorExit:
+                            await parts.aclose()
+                            raise
+                        except BaseException as error:
+                            following = parts.athrow(error)
 
             return cast("Callable[P, R]", each_later)
 

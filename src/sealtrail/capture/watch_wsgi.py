@@ -113,7 +113,17 @@ class Input:
     def __getattr__(self, name: str) -> Any:
         # What not every stream has: who reads looks for it first.
         found = getattr(self._stream, name)
-        return self._read_into(found) if name in {"readinto", "readinto1"} else found
+        if name in {"readinto", "readinto1"}:
+            return self._read_into(found)
+        return self._read_once(found) if name == "read1" else found
+
+    def _read_once(self, read: Callable[..., bytes]) -> Callable[..., bytes]:
+        def reading(*arguments: Any, **named: Any) -> bytes:
+            data = read(*arguments, **named)
+            self._watch.heard(data)
+            return data
+
+        return reading
 
     def _read_into(self, read: Callable[[Any], int | None]) -> Callable[[Any], int | None]:
         def reading(buffer: Any) -> int | None:
