@@ -386,3 +386,19 @@ def test_what_went_wrong_is_said_once(tmp_path, caplog):
         spool.write(HEAD)
     assert len(caplog.records) == 1
     gc.collect()
+
+
+def test_an_event_within_a_write_that_a_signal_ended_is_in_the_file_when_it_is_closed(spool, monkeypatch):
+    write = os.write
+
+    def interrupted(descriptor, data):
+        spool.write(b'{"late":1')
+        raise KeyboardInterrupt
+
+    spool.write(HEAD)
+    monkeypatch.setattr(os, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        spool.write(HEAD)
+    monkeypatch.setattr(os, "write", write)
+    spool.close()
+    assert [b'"late"' in line for line in lines(spool.folder)] == [False, True]

@@ -454,11 +454,12 @@ class Spool:
     def close(self) -> None:
         """Let go of the segment, so that a collector may take all of it. A later write opens the next."""
         with self._lock:
-            if self._losses and not self._busy:
+            # Late events are still there where a signal's exception left a write, and none came after it.
+            if (self._losses or self._late) and not self._busy:
                 self._busy = True
                 try:
                     self._retry_look = self._retry_open = 0.0
-                    if not self._missing(reserve=True):
+                    if self._losses and not self._missing(reserve=True):
                         self._tell_losses()
                     self._write_late()
                 except OSError:
