@@ -171,3 +171,14 @@ def test_hashes_of_a_spool_that_is_no_folder_make_none(tmp_path, monkeypatch):
     policies.follow_environment()
     assert scrub.text("pin=4821")[0].startswith("pin=[redacted:pin:")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_door_that_was_made_before_a_policy_lets_its_fields_go_as_well(spool, events):
+    app = Flask("tested")
+    app.add_url_rule("/", view_func=lambda: "ok")
+    Sealtrail(app, service="first", spool=spool)
+    app.test_client().get("/").close()
+    WsgiMiddleware(lambda *_: [], service="second", spool=spool, scrub={"fields": {"client.ip": "drop"}})
+    app.test_client().get("/").close()
+    assert [event.get("client.ip") for event in events()] == ["127.0.0.1", None]
+    assert {event["service.name"] for event in events()} == {"first"}

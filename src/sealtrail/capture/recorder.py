@@ -280,6 +280,10 @@ def configured(
     policies.engine(settings.scrub_engine)
     policies.adopt(scrub, settings.scrub, policies.digest_of(settings))
     kind = ChoosingRecorder if whole.is_chosen(used()) else Recorder
+    if kind is ChoosingRecorder:
+        # A process has one policy: doors that were made before it was known follow it as well.
+        for made in list(_recorders):
+            made.__class__ = kind
     return _serving_acts(kind(settings, version=version, environment=environment))
 
 
