@@ -111,3 +111,14 @@ def test_no_more_than_so_many_are_remembered(monkeypatch):
     for number in range(100):
         context.described(Marks(), number, user_name="", roles=(), tenant="")
     assert 0 < len(context._known) <= 16
+
+
+def test_a_role_whose_hash_raises_costs_the_caller_nothing():
+    class Role(str):
+        __slots__ = ()
+
+        def __hash__(self):
+            raise RuntimeError
+
+    found = context.described(Marks(), "u1", user_name="a", roles=(Role("admin"),), tenant="")
+    assert found.roles == ("admin",)

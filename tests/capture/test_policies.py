@@ -12,7 +12,8 @@ from werkzeug.test import Client
 import sealtrail
 from sealtrail import scrub
 from sealtrail.asgi import SealtrailMiddleware as AsgiMiddleware
-from sealtrail.capture import policies, recorder
+from sealtrail.capture import context, policies, recorder
+from sealtrail.capture.marks import Marks
 from sealtrail.capture.plain import is_plain_text
 from sealtrail.errors import UsageError
 from sealtrail.flask import Sealtrail
@@ -182,3 +183,12 @@ def test_a_door_that_was_made_before_a_policy_lets_its_fields_go_as_well(spool, 
     app.test_client().get("/").close()
     assert [event.get("client.ip") for event in events()] == ["127.0.0.1", None]
     assert {event["service.name"] for event in events()} == {"first"}
+
+
+def test_who_was_described_before_a_policy_is_described_anew():
+    def described():
+        return context.described(Marks(), "+1 202 555 0143", user_name="a", roles=(), tenant="").user_id
+
+    assert described() == "+1 202 555 0143"
+    adopt({"groups": ["hipaa"]})
+    assert described() == "[redacted:phone]"

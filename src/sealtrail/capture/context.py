@@ -128,6 +128,12 @@ def actor(
 # Who acts is the same few, request after request. Applications have many more at times: then it begins anew.
 _MAX_KNOWN: Final = 1024
 _known: dict[tuple[Any, ...], Actor] = {}
+_TEXT: Final = frozenset({str})
+
+
+def forget() -> None:
+    """Describe everybody anew: what is clean has changed."""
+    _known.clear()
 
 
 def described(
@@ -139,12 +145,10 @@ def described(
         (user_id.__class__ is str or user_id.__class__ is int)
         and user_name.__class__ is tenant.__class__ is effective_id.__class__ is str
         and (roles.__class__ is tuple or roles.__class__ is list)
+        and _TEXT.issuperset(map(type, roles))  # others have the application's code for a hash
     ):
         key = (user_id, user_name, tenant, effective_id, *roles)
-        try:
-            found = _known.get(key)
-        except TypeError:  # a role that has no hash
-            key = found = None
+        found = _known.get(key)
         if found is not None:
             return found
     before = marks.notes, marks.redacted, marks.truncated
@@ -157,7 +161,7 @@ def described(
     )
     # What has left a mark on its event has to leave it on the next as well.
     is_the_same = before == (marks.notes, marks.redacted, marks.truncated)
-    if key is not None and is_the_same and all(role.__class__ is str for role in roles):
+    if key is not None and is_the_same:
         if len(_known) >= _MAX_KNOWN:
             _known.clear()
         _known[key] = actor

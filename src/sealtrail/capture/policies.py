@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from sealtrail import scrub
-from sealtrail.capture import foreign, ordinary, plain
+from sealtrail.capture import context, foreign, ordinary, plain
 from sealtrail.capture.pseudonym import Pseudonyms
 from sealtrail.capture.whole import checked, is_chosen
 from sealtrail.errors import UsageError
@@ -142,6 +142,7 @@ def _take(policy: Policy | None) -> None:
     plain.forget()
     ordinary.forget(by_field=policy is not None and is_chosen(policy))
     foreign.forget()
+    context.forget()
 
 
 def _same(policy: Policy) -> Policy:
