@@ -3,13 +3,12 @@
 This is the public API of the application's side. It imports nothing but msgspec and one id library.
 """
 
-from sealtrail.capture.acts import audit, logged_out, login_failed, login_succeeded
-from sealtrail.capture.api import api_version, requires, responded
-from sealtrail.capture.auditing import audited, auditing
+from sealtrail.capture.audit.acts import audit, logged_out, login_failed, login_succeeded
+from sealtrail.capture.audit.auditing import audited, auditing
+from sealtrail.capture.audit.ticket import ticket
 from sealtrail.capture.carry import carried
-from sealtrail.capture.contents import bodies
 from sealtrail.capture.context import actor, request_id, touched
-from sealtrail.capture.sessions import (
+from sealtrail.capture.identity.sessions import (
     impersonation_started,
     impersonation_stopped,
     session_created,
@@ -17,7 +16,7 @@ from sealtrail.capture.sessions import (
     session_renewed,
     session_reused,
 )
-from sealtrail.capture.signin import (
+from sealtrail.capture.identity.signin import (
     login_limit_reached,
     login_locked,
     mfa_failed,
@@ -31,7 +30,8 @@ from sealtrail.capture.signin import (
     token_reused,
     token_revoked,
 )
-from sealtrail.capture.ticket import ticket
+from sealtrail.capture.watching.api import api_version, requires, responded
+from sealtrail.capture.watching.contents import bodies
 
 __all__ = [
     "actor",

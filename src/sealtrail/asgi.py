@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from sealtrail.capture.asgi import Application, AsgiCapture
 from sealtrail.capture.choices import ApiFields, SignIns, chosen
 from sealtrail.capture.hooks import join
-from sealtrail.capture.openapi import OpenApi
-from sealtrail.capture.person import identifies
-from sealtrail.capture.plan import Plan
+from sealtrail.capture.identity.person import identifies
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import configured
-from sealtrail.capture.watch_asgi import AsgiWatch
+from sealtrail.capture.watching.openapi import OpenApi
+from sealtrail.capture.watching.plan import Plan
+from sealtrail.capture.watching.watch_asgi import AsgiWatch
 
 __all__ = ["SealtrailMiddleware", "identifies"]
 

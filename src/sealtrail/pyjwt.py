@@ -13,10 +13,11 @@ from typing import Any, Final
 import jwt
 from jwt import exceptions
 
-from sealtrail.capture import context, signin
-from sealtrail.capture.claims import hashed, unverified
-from sealtrail.capture.here import Here, secret_text
+from sealtrail.capture import context
+from sealtrail.capture.audit.here import Here, secret_text
+from sealtrail.capture.identity import signin
 from sealtrail.capture.pseudonym import Pseudonyms
+from sealtrail.capture.watching.claims import hashed, unverified
 
 # The name of PyJWT's class, so that one which a version does not have is no matter; the nearest counts.
 _REASONS: Final = {

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from sealtrail.capture.choices import ApiFields, SignIns, chosen
 from sealtrail.capture.hooks import join_flask
 from sealtrail.capture.mounted import werkzeug_route
-from sealtrail.capture.openapi import OpenApi
-from sealtrail.capture.plan import Plan
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import configured
-from sealtrail.capture.watch_wsgi import WsgiWatch
+from sealtrail.capture.watching.openapi import OpenApi
+from sealtrail.capture.watching.plan import Plan
+from sealtrail.capture.watching.watch_wsgi import WsgiWatch
 from sealtrail.capture.wsgi import WsgiCapture
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sealtrail import scrub
 from sealtrail.capture import plain
-from sealtrail.capture.change import changes
+from sealtrail.capture.audit.change import changes
 from sealtrail.capture.marks import Marks
 from sealtrail.capture.plain import is_plain, is_plain_text, plain_changes
 from sealtrail.event import hostile

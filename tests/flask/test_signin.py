@@ -5,7 +5,7 @@ import json
 import pytest
 
 import sealtrail
-from sealtrail.capture.sparing import told_by
+from sealtrail.capture.identity.sparing import told_by
 from sealtrail.errors import UsageError
 from sealtrail.flask import Sealtrail, signin
 

@@ -453,7 +453,7 @@ def test_two_threads_connections_do_not_see_one_anothers_changes(captured, engin
 
 
 def test_many_objects_of_a_transaction_are_counted_beyond_a_number(captured, session, events, monkeypatch):
-    monkeypatch.setattr("sealtrail.capture.pending.MAX_OBJECTS", 3)
+    monkeypatch.setattr("sealtrail.capture.audit.pending.MAX_OBJECTS", 3)
     session.add_all([User(name=f"u{n}") for n in range(10)])
     session.commit()
     assert len(events()) == 4

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from sealtrail.capture.pending import Pending
+from sealtrail.capture.audit.pending import Pending
 from sealtrail.errors import BusyError
 from sealtrail.sqlalchemy import capture_changes
 from sealtrail.sqlalchemy.commits import waiting, watch

@@ -154,7 +154,7 @@ def test_the_same_name_has_the_same_hash_in_every_test():
 
 def _fault(monkeypatch):
     for clock in ("moment", "written"):
-        monkeypatch.setattr(f"sealtrail.capture.here.{clock}", lambda *_: 1 / 0)
+        monkeypatch.setattr(f"sealtrail.capture.audit.here.{clock}", lambda *_: 1 / 0)
 
 
 def test_a_fault_of_capture_is_kept_and_told_only_where_it_is_asked_for(monkeypatch):

@@ -9,10 +9,10 @@ import sys
 import pytest
 
 FAULTY = """
-import sealtrail, sealtrail.capture.here
+import sealtrail, sealtrail.capture.audit.here
 
 def test_fault(sealtrail_events, monkeypatch):
-    monkeypatch.setattr(sealtrail.capture.here, "written", lambda _: 1 / 0)
+    monkeypatch.setattr(sealtrail.capture.audit.here, "written", lambda _: 1 / 0)
     assert not sealtrail.audit("x")
 """
 

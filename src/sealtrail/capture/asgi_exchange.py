@@ -11,16 +11,17 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter_ns
 from typing import Any, Final
 
-from sealtrail.capture import denied, otel
+from sealtrail.capture import otel
 from sealtrail.capture.context import Actor
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import of_scope
+from sealtrail.capture.identity import denied
+from sealtrail.capture.identity.schemes import header
+from sealtrail.capture.identity.session_cookie import session_hash
 from sealtrail.capture.opening import opens
 from sealtrail.capture.recorder import Recorder
-from sealtrail.capture.schemes import header
 from sealtrail.capture.scope import template_of, user_of
-from sealtrail.capture.secret_names import note_keys
-from sealtrail.capture.session_cookie import session_hash
+from sealtrail.capture.watching.secret_names import note_keys
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

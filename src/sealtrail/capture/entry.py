@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from sealtrail import scrub
-from sealtrail.capture.change import changes
+from sealtrail.capture.audit.change import changes
+from sealtrail.capture.audit.here import Here, act_of, put_target
+from sealtrail.capture.audit.ticket import ordered_by
 from sealtrail.capture.context import ANONYMOUS
-from sealtrail.capture.here import Here, act_of, put_target
 from sealtrail.capture.marks import Marks
-from sealtrail.capture.ticket import ordered_by
 from sealtrail.capture.traces import NO_IDS, Ids
 from sealtrail.errors import UsageError
 from sealtrail.event import hostile

@@ -27,7 +27,7 @@ from sealtrail.event.model import Api, Request
 
 if TYPE_CHECKING:
     from sealtrail.capture.recorder import Recorder
-    from sealtrail.capture.watch import Watch
+    from sealtrail.capture.watching.watch import Watch
 
 # Characters. Escaped, each may take six bytes; the recorder shrinks an event whose sum is too much.
 _MAX_URL: Final = 4096

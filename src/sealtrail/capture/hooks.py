@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from sealtrail.capture import context, quart_user, starlette_auth
+from sealtrail.capture import context
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.head import as_octets
+from sealtrail.capture.identity import quart_user, starlette_auth
 from sealtrail.capture.mounted import below, werkzeug_route
 from sealtrail.capture.recorder import Recorder
 

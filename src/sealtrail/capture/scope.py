@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sealtrail.capture.context import NOBODY, Actor, described
 from sealtrail.capture.head import as_octets
+from sealtrail.capture.identity.person import person_of
 from sealtrail.capture.marks import Marks
-from sealtrail.capture.person import person_of
 
 _MAX_ROUTE: Final = 1024  # characters of a path that is compared with its parameters
 

@@ -10,10 +10,10 @@ from collections.abc import Awaitable
 from time import perf_counter_ns
 from typing import Any, Final
 
-from sealtrail.capture import denied
 from sealtrail.capture.asgi_exchange import REQUEST_ID, AsgiExchange, Message
 from sealtrail.capture.closing import UNRECORDED
 from sealtrail.capture.exchange import FAULTS, class_name, record
+from sealtrail.capture.identity import denied
 from sealtrail.capture.ids import new_id
 
 _SWITCHING: Final = 101

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from sealtrail.capture import denied, otel
+from sealtrail.capture import otel
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import of_environ
+from sealtrail.capture.identity import denied
 from sealtrail.capture.mounted import closes, encloses, telling
 from sealtrail.capture.opening import SHORT_BYTES, opens
 from sealtrail.capture.recorder import Recorder

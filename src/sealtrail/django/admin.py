@@ -11,7 +11,8 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models.signals import post_save
 
-from sealtrail.capture import acts, context
+from sealtrail.capture import context
+from sealtrail.capture.audit import acts
 from sealtrail.capture.context import NOBODY
 from sealtrail.capture.recorder import default
 

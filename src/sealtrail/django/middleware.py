@@ -11,18 +11,19 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpResponse
 
-from sealtrail.capture import context, denied
+from sealtrail.capture import context
 from sealtrail.capture.asgi import SCOPE_KEY
 from sealtrail.capture.choices import chosen
 from sealtrail.capture.context import NOBODY, Actor, described
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import as_octets, of_environ, of_scope
+from sealtrail.capture.identity import denied
+from sealtrail.capture.identity.session_cookie import of_session
 from sealtrail.capture.marks import Marks
 from sealtrail.capture.mounted import below
 from sealtrail.capture.opening import opens
-from sealtrail.capture.plan import Plan
 from sealtrail.capture.recorder import Recorder, configured
-from sealtrail.capture.session_cookie import of_session
+from sealtrail.capture.watching.plan import Plan
 from sealtrail.capture.wsgi import ENVIRON_KEY
 from sealtrail.django import admin, rest
 from sealtrail.django.signin import LISTENERS, lock_outs, looked_up, name_of, roles_of, session_of

@@ -13,10 +13,10 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.models.signals import m2m_changed, post_delete, post_init, post_save, pre_delete, pre_save
 
-from sealtrail.capture.change import Difference, between
-from sealtrail.capture.pending import RowChange, row
+from sealtrail.capture.audit.change import Difference, between
+from sealtrail.capture.audit.pending import RowChange, row
+from sealtrail.capture.audit.state import snapshot
 from sealtrail.capture.recorder import default
-from sealtrail.capture.state import snapshot
 from sealtrail.django import origin, rows, transactions
 from sealtrail.django.chosen import Chosen, table_of
 from sealtrail.errors import BusyError, UsageError

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from sealtrail.capture import acts, denied
+from sealtrail.capture.audit import acts
 from sealtrail.capture.exchange import Exchange, class_name
-from sealtrail.capture.sparing import told_by
+from sealtrail.capture.identity import denied
+from sealtrail.capture.identity.sparing import told_by
 
 REFUSING: Final = frozenset({401, 403, 429})
 # What became of the credential, whatever the status: without a challenge to send the framework says 403.

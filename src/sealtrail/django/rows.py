@@ -7,10 +7,10 @@ import weakref
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from sealtrail.capture.pending import identified
+from sealtrail.capture.audit.pending import identified
+from sealtrail.capture.audit.state import snapshot
+from sealtrail.capture.audit.statement import Dml, every
 from sealtrail.capture.recorder import default
-from sealtrail.capture.state import snapshot
-from sealtrail.capture.statement import Dml, every
 
 _UNCHANGING: Final = frozenset({type(None), bool, int, float, str, bytes})
 _REFRESH: Final = "refresh_from_db"

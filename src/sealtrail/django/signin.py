@@ -14,10 +14,12 @@ from django.core.signals import got_request_exception
 from django.db.models.signals import post_save
 from django.utils.functional import LazyObject, empty
 
-from sealtrail.capture import acts, context, signin
+from sealtrail.capture import context
+from sealtrail.capture.audit import acts
 from sealtrail.capture.exchange import class_name
+from sealtrail.capture.identity import signin
+from sealtrail.capture.identity.sparing import told_by
 from sealtrail.capture.recorder import default
-from sealtrail.capture.sparing import told_by
 
 _AXES_LIMIT: Final = 3  # its own default
 

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
-from sealtrail.capture.pending import Pending
+from sealtrail.capture.audit.pending import Pending
 
 
 class Waiting(Pending):

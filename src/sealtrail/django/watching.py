@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sealtrail.capture.exchange import Exchange
-from sealtrail.capture.plan import Plan
-from sealtrail.capture.watch import Watch, watched
-from sealtrail.capture.watch_wsgi import Input
+from sealtrail.capture.watching.plan import Plan
+from sealtrail.capture.watching.watch import Watch, watched
+from sealtrail.capture.watching.watch_wsgi import Input
 
 
 def watch_request(exchange: Exchange, request: Any, plan: Plan) -> None:

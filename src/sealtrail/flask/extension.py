@@ -11,13 +11,13 @@ from flask import Flask, got_request_exception, has_request_context, request
 from sealtrail.capture import context
 from sealtrail.capture.choices import ApiFields, SignIns, chosen
 from sealtrail.capture.exchange import class_name
+from sealtrail.capture.identity.session_cookie import session_hash
 from sealtrail.capture.mounted import werkzeug_route
-from sealtrail.capture.openapi import OpenApi
-from sealtrail.capture.plan import Plan
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import Recorder, configured
-from sealtrail.capture.session_cookie import session_hash
-from sealtrail.capture.watch_wsgi import WsgiWatch
+from sealtrail.capture.watching.openapi import OpenApi
+from sealtrail.capture.watching.plan import Plan
+from sealtrail.capture.watching.watch_wsgi import WsgiWatch
 from sealtrail.capture.wsgi import Route, WsgiCapture, WsgiExchange
 from sealtrail.flask import security, signin
 from sealtrail.spool.locks import Lock

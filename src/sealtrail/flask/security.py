@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from flask import Flask
 
-from sealtrail.capture import acts, context, signin
+from sealtrail.capture import context
+from sealtrail.capture.audit import acts
+from sealtrail.capture.identity import signin
 from sealtrail.flask.signin import asked_to_sign_in, note_user, quiet, session_id
 from sealtrail.flask.user import id_of, itself, name_of, roles_of, signed_in
 

@@ -12,11 +12,13 @@ from typing import Any, Final
 
 from flask import Flask, g, session
 
-from sealtrail.capture import acts, context, signin
+from sealtrail.capture import context
+from sealtrail.capture.audit import acts
 from sealtrail.capture.context import NOBODY, described
+from sealtrail.capture.identity import signin
+from sealtrail.capture.identity.sessions import session_created, session_renewed
+from sealtrail.capture.identity.sparing import told_by
 from sealtrail.capture.recorder import default
-from sealtrail.capture.sessions import session_created, session_renewed
-from sealtrail.capture.sparing import told_by
 from sealtrail.flask.user import id_of, name_of, roles_of, signed_in
 
 _FLASK_SECURITY: Final = "flask_security.utils"

@@ -10,8 +10,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, TextClause, event
 from sqlalchemy.orm import Mapper, Session, UOWTransaction
 
-from sealtrail.capture.acts import unrecorded
-from sealtrail.capture.pending import Pending, RowChange, row
+from sealtrail.capture.audit.acts import unrecorded
+from sealtrail.capture.audit.pending import Pending, RowChange, row
 from sealtrail.capture.recorder import default
 from sealtrail.errors import BusyError, UsageError
 from sealtrail.sqlalchemy import commits, objects, origin, statements

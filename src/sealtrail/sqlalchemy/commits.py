@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sealtrail.capture.pending import Pending
+from sealtrail.capture.audit.pending import Pending
 from sealtrail.errors import BusyError
 
 _WATCHED: Final = "_sealtrail_watched"

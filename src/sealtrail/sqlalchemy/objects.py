@@ -9,9 +9,9 @@ from sqlalchemy.orm import InstanceState, Mapper
 from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
-from sealtrail.capture.change import Change, Difference
-from sealtrail.capture.pending import identified
-from sealtrail.capture.state import snapshot
+from sealtrail.capture.audit.change import Change, Difference
+from sealtrail.capture.audit.pending import identified
+from sealtrail.capture.audit.state import snapshot
 
 Changed = dict[str, Change]
 """By the attribute's name; a change without `old` is one whose old value is not known."""

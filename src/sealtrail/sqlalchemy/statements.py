@@ -17,10 +17,10 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ColumnClause
 
 from sealtrail import scrub
-from sealtrail.capture.change import Difference
-from sealtrail.capture.pending import RowChange, row
-from sealtrail.capture.state import snapshot
-from sealtrail.capture.statement import every
+from sealtrail.capture.audit.change import Difference
+from sealtrail.capture.audit.pending import RowChange, row
+from sealtrail.capture.audit.state import snapshot
+from sealtrail.capture.audit.statement import every
 
 _MAX_NAMES: Final = 64
 _MAX_SETS: Final = 20  # sets of parameters of one statement that are told of

@@ -1,0 +1,1 @@
+"""Acts and what they changed, by the application's own word or its database's."""

@@ -1,0 +1,1 @@
+"""Who it is: sign-ins, sessions, refusals, and what frameworks know of their users."""
