@@ -19,6 +19,7 @@ from typing import Final
 
 import uuid_utils
 
+from sealtrail.spool.durable import Durable, Inode
 from sealtrail.spool.layout import (
     AUDIT_RESERVE_BYTES,
     LEAST_SEGMENT_BYTES,
@@ -105,9 +106,7 @@ class Spool:
         self._path: int | Path = self.folder
         self._kept = 0  # written before the last look at the segment
         self._torn = False
-        self._sync_lock = Lock()
-        self._named = (0, 0)  # inode of the segment whose name is durable
-        self._refused = (0, 0)  # inode of the segment that the disk refused to sync
+        self._durable = Durable()
         self._granted = 0  # bytes that may be written until the next look
         self._room = 0  # what is left of them
         self._trouble = False
@@ -349,7 +348,7 @@ class Spool:
             gone = "the application closed the segment under us" if found != (0, 0) else ""
         elif self._inode != _inode(self._path):
             gone = "the segment was removed while it was written to"
-        elif self._inode != self._refused:
+        elif self._inode != self._durable.refused:
             self._kept = self.written
             return
         self._settle()
@@ -406,38 +405,20 @@ class Spool:
                 os.close(self._descriptor)
             self._descriptor = -1
 
-    def _sync(self, descriptor: int, inode: tuple[int, int]) -> bool:
+    def _sync(self, descriptor: int, inode: Inode) -> bool:
+        """Have the disk keep what was written. The descriptor is our own, and is closed."""
+        done = False
         try:
-            with self._sync_lock:
-                done = self._synced(descriptor, inode)
-            self._say()
-            return done
+            done = self._durable.sync(descriptor, inode, self.folder)
+        except OSError as error:
+            self._tell("sync", f"the disk refused to sync the spool: {error.strerror}")
+            with self._lock:
+                self._settle()
         finally:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
-
-    def _synced(self, descriptor: int, inode: tuple[int, int]) -> bool:
-        """The kernel tells of a failed write-back once, and drops the pages: whoever asks after that is told
-        that all is well. So a segment that was refused once is never trusted again, and not written to.
-        """
-        if inode == self._refused:
-            return False
-        try:
-            os.fdatasync(descriptor)
-            if inode != self._named:
-                # The name of a new file is only as durable as its folder, and a new folder as its own. That
-                # one may be closed to us; then it was there before us.
-                _sync_folder(self.folder)
-                with contextlib.suppress(PermissionError):
-                    _sync_folder(self.folder.parent)
-                self._named = inode
-        except OSError as error:
-            self._tell("sync", f"the disk refused to sync the spool: {error.strerror}")
-            self._refused = inode
-            with self._lock:
-                self._settle()
-            return False
-        return True
+        self._say()
+        return done
 
     def _tell(self, what: str, message: str) -> None:
         """Have it said once to the application's log: a full disk must not fill the log as well."""
@@ -475,20 +456,12 @@ class Spool:
         self._begin()
 
 
-def _inode(of: int | Path) -> tuple[int, int]:
+def _inode(of: int | Path) -> Inode:
     try:
         status = os.stat(of)  # noqa: PTH116 - also of a descriptor
     except OSError:
         return (0, 0)
     return (status.st_dev, status.st_ino)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 _spools: weakref.WeakSet[Spool] = weakref.WeakSet()
