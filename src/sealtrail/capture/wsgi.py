@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sealtrail.capture import otel
 from sealtrail.capture.exchange import Exchange
@@ -67,7 +67,7 @@ class WsgiCapture:
             exchange.finish(error)
             raise
         # Servers take the length of a body of one part for its Content-Length.
-        return _Sized(exchange) if hasattr(body, "__len__") else exchange
+        return Sized(exchange) if hasattr(body, "__len__") else exchange
 
     def _chosen(self, start_response: StartResponse) -> type[WsgiExchange]:
         """By the first request: a process has one server."""
@@ -189,17 +189,26 @@ class Unclosed(WsgiExchange):
         self.finish()
 
 
-class _Sized:
+class Body(Protocol):
+    """A response on its way through, drawn from the `body` of an application."""
+
+    @property
+    def body(self) -> Iterable[bytes]: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+    def close(self) -> None: ...
+
+
+class Sized:
     """The body of an application that says how many parts it has."""
 
-    def __init__(self, exchange: WsgiExchange) -> None:
-        self._exchange = exchange
+    def __init__(self, through: Body) -> None:
+        self._through = through
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._exchange)
+        return iter(self._through)
 
     def __len__(self) -> int:
-        return len(self._exchange.body)  # type: ignore[arg-type]  # only made for bodies that have a length
+        return len(self._through.body)  # type: ignore[arg-type]  # only made for bodies that have a length
 
     def close(self) -> None:
-        self._exchange.close()
+        self._through.close()

@@ -9,6 +9,7 @@ from sealtrail.capture.context import current
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.watching.plan import Plan
 from sealtrail.capture.watching.watch import Watch, watched
+from sealtrail.capture.wsgi import Sized
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -38,7 +39,7 @@ class WsgiWatch:
         if answer.has_started and watch.response is None:
             return body  # nothing that is looked at
         answer.body = body
-        return _Sized(answer) if hasattr(body, "__len__") else answer
+        return Sized(answer) if hasattr(body, "__len__") else answer
 
 
 class _Answer:
@@ -85,22 +86,6 @@ class _Answer:
         close = getattr(self.body, "close", None)
         if close is not None:
             close()
-
-
-class _Sized:
-    """The same of a body that says how many parts it has."""
-
-    def __init__(self, answer: _Answer) -> None:
-        self._answer = answer
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._answer)
-
-    def __len__(self) -> int:
-        return len(self._answer.body)  # type: ignore[arg-type]  # only made for bodies that have a length
-
-    def close(self) -> None:
-        self._answer.close()
 
 
 class Input:
