@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 LOCK = REPOSITORY / "requirements-signins.lock"
 # Those that are skipped, in part or as a whole, where a package is not there.
 TESTS = (
-    "tests/capture/test_quart_user.py",
+    "tests/capture/identity/test_quart_user.py",
     "tests/journeys/test_django_packages.py",
     "tests/journeys/test_flask_security.py",
     "tests/journeys/test_mounts.py",
