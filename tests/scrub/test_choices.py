@@ -66,3 +66,10 @@ def test_what_cannot_be_meant_is_refused_with_its_place(text, why):
 
 def test_every_rule_may_be_chosen_for():
     assert len(policy_of({"rules": dict.fromkeys(RULES, "hmac")}, "code").rules) == len(RULES)
+
+
+def test_a_choice_that_is_none_is_answered_with_those_there_are():
+    with pytest.raises(UsageError) as refused:
+        policy_of({"rules": {"card-number": "maks"}}, "code")
+    assert "'maks'" in refused.value.what
+    assert "replace, drop, mask, hmac, keep" in refused.value.hint

@@ -94,6 +94,16 @@ def test_a_folder_that_is_none_or_of_another_version_ends_the_examination(tmp_pa
     assert any("settings.toml" in what for what in wrong(found))
 
 
+def test_where_nothing_is_collected_the_spools_alone_are_looked_at(spool, tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "clock", lambda: ok("clock", "right"))
+    spool.mkdir()
+    spool.chmod(0o2777)
+    found = examine(tmp_path / "none", [spool])
+    assert [f.check for f in found if f.state == "warn"] == ["folder"]
+    assert len(wrong(found)) == 1
+    assert wrong(found)[0].startswith(f"spool {spool}: everybody on this machine can reach into it")
+
+
 def test_a_ledger_that_cannot_be_opened_is_a_finding(collecting, tmp_path, monkeypatch):
     with collecting():
         pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -14,7 +14,9 @@ from sealtrail.scrub.groups import GROUPS
 from sealtrail.scrub.names import spelled
 from sealtrail.scrub.policy import Choice, Mode, Policy
 
-_HINT: Final = "docs/how-to/scrubbing.md shows what a policy may say."
+_HINT: Final = (
+    f"A choice is one of {', '.join(get_args(Choice))}; docs/how-to/scrubbing.md shows what a policy may say."
+)
 # A policy is written by a person; each pattern is tried on each field where something was found.
 MAX_CHOICES: Final = 256
 

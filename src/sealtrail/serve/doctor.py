@@ -24,13 +24,22 @@ LAG_ENTRIES: Final = 100_000  # a follower that far behind is minutes behind
 
 
 def examine(data: Path, spools: Sequence[Path] = ()) -> list[Finding]:
-    """Look at everything. `spools` beside those that a running server follows."""
+    """Look at everything. `spools` beside those that a running server follows.
+
+    A machine that only records and ships has no data folder: with `spools` given it need not be there.
+    """
     return list(_examine(Folder(data), spools))
 
 
 def _examine(folder: Folder, spools: Sequence[Path]) -> Iterator[Finding]:
     yield from machine.versions()
     yield machine.clock()
+    if spools and not os.path.lexists(folder.root):
+        todo = "Right for a machine that only records. Where the collector runs, name it with --data."
+        yield warn("folder", f"there is no data folder {folder.root}: the spools alone are looked at", todo)
+        for spool in dict.fromkeys(path.absolute() for path in spools):
+            yield from neighbours.spool(spool, None, followed=False)
+        return
     try:
         folder.check()
         settings = load(folder.root)

@@ -33,8 +33,11 @@ _MAX_TOLD: Final = 300
 TWO_USERS: Final = "docs/how-to/two-users.md says how they are kept apart."
 
 
-def spool(folder: Path, data: Folder, *, followed: bool) -> Iterator[Finding]:
-    """One spool folder. `followed`: a server follows it now, so it is emptied and its block list is fresh."""
+def spool(folder: Path, data: Folder | None, *, followed: bool) -> Iterator[Finding]:
+    """One spool folder. `followed`: a server follows it now, so it is emptied and its block list is fresh.
+
+    `data` is None where the collector is on another machine: there is no user to compare with.
+    """
     check = f"spool {folder}"
     try:
         found = folder.lstat()
@@ -53,6 +56,8 @@ def spool(folder: Path, data: Folder, *, followed: bool) -> Iterator[Finding]:
         yield from _shipper(check, folder, shipping)
     if followed:
         yield from _blocks(check, folder)
+    if data is None:
+        return
     if found.st_uid == data.root.stat().st_uid:
         yield warn(
             check,

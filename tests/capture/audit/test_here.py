@@ -27,6 +27,10 @@ def test_an_act_is_by_whom_the_application_named(made):
         ("invoice.delete", ("api",), ("deletion",)),
         ("report.export", ("api",), ("access",)),
         ("something", ("api",), ("info",)),
+        ("user_created", ("iam",), ("creation",)),
+        ("user_deleted", ("iam",), ("deletion",)),
+        ("privilege_permissions_changed", ("iam",), ("change",)),
+        ("sensitive_read", ("api",), ("access",)),
     ],
 )
 def test_the_words_of_an_action_give_its_category_and_type(made, action, category, kind):

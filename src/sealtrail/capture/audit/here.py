@@ -26,7 +26,11 @@ _START: Final = ("start",)
 # ECS's words, by the noun and the verb of an action such as user.role.update.
 _CATEGORIES: Final = {
     **dict.fromkeys(
-        ("user", "role", "group", "account", "permission", "permissions", "member", "policy", "key"), ("iam",)
+        (
+            *("user", "role", "group", "account", "permission", "permissions", "privilege"),
+            *("member", "policy", "key"),
+        ),
+        ("iam",),
     ),
     **dict.fromkeys(
         ("config", "configuration", "setting", "settings", "feature", "flag"), ("configuration",)
@@ -164,7 +168,8 @@ _sorts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
 def _sort(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """ECS's category and type of an action."""
-    words = name.split(".")
+    # noun.verb, or the OWASP vocabulary's noun_verb
+    words = name.split("." if "." in name else "_")
     sort = _CATEGORIES.get(words[0], _OTHER_CATEGORY), _TYPES.get(words[-1], _OTHER_TYPE)
     if len(_sorts) >= _MAX_SORTS:
         _sorts.clear()
