@@ -139,3 +139,12 @@ def test_no_text_of_separators_makes_it_raise(text):
     scrub.text(text)
     scrub.query(text)
     scrub.url(text)
+
+
+@pytest.mark.parametrize("end", ["=password=", ":token:", ".x=secret="])
+def test_a_value_that_ends_like_a_name_with_a_separator_goes(end):
+    assert "Tr0ub4dor" not in scrub.text(f"password=Tr0ub4dor{end} and more")[0]
+
+
+def test_names_without_end_behind_one_another_are_one_value():
+    assert scrub.text("password=" * 1800)[0] == "password=[redacted:password]"

@@ -87,3 +87,8 @@ def test_nine_in_ten_of_the_known_names_are_found_and_few_of_the_benign(corpora:
     wrong = [name for name in names["neg"] if secret_name(name)]
     assert len(missed) <= 0.1 * len(names["pos"]), missed
     assert len(wrong) <= 0.04 * len(names["neg"]), wrong
+
+
+@pytest.mark.parametrize("name", ["contrase\u00f1a", "contrasen\u0303a", "\uff50assword", "p\u00e1ssword"])
+def test_accents_and_wide_letters_do_not_hide_a_name(name):
+    assert secret_name(name) == "password"

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import unquote, unquote_plus
 
 from sealtrail.scrub.coded import hidden
-from sealtrail.scrub.names import secret_name
+from sealtrail.scrub.names import MAX_NAME, secret_name
 from sealtrail.scrub.placeholders import placeholder_end
 from sealtrail.scrub.policy import MARK, REPLACE, Policy, is_marked
 from sealtrail.scrub.shapes import Finding, findings, scan
@@ -184,7 +184,13 @@ def _value_span(value: str, start: int, rule: str) -> tuple[int, int]:
     else:
         bare = (_LINE if rule in _TO_LINE_END else _BARE).match(value, start)
         end = bare.end() if bare is not None else start
-        if value[end - 1 : end] in {":", "="} and secret_name(value[start : end - 1]):
+        # A name is short and holds no separator: what does is a value, and is looked at once.
+        if (
+            value[end - 1 : end] in {":", "="}
+            and end - start <= MAX_NAME
+            and _SEPARATOR.search(value, start, end - 1) is None
+            and secret_name(value[start : end - 1])
+        ):
             return 0, 0  # nothing, and then the name of the next value
     secret = value[start:end]
     if secret.startswith(MARK) or secret.lower() in _SKIPPED:

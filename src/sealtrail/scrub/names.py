@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
+from unicodedata import combining, normalize
 from urllib.parse import unquote_plus
 
 from sealtrail.scrub.groups import Group, rule_of_words
@@ -272,6 +273,9 @@ def words(name: str) -> list[str]:
         if "%" not in text and "+" not in text:
             break
         text = unquote_plus(text)
+    if not text.isascii():
+        # contraseña is its word, also in pieces or in full width.
+        text = "".join(c for c in normalize("NFKD", text) if not combining(c))
     for pattern, replacement in _NUMERIC_WORDS:
         text = pattern.sub(replacement, text)
     found: list[str] = []
