@@ -210,3 +210,22 @@ def test_no_line_breaks_it(raw):
     joined = Joined()
     joined.add(raw)
     assert all(text.startswith(b"{") for text in marked(raw))
+
+
+def test_a_mark_that_a_client_puts_into_an_event_does_not_hide_the_event(take, ledger):
+    nested = {"sealtrail.stream": 1, "z": {"sealtrail.stream": 1, "z": 2}}
+    torn = ours(0)[:60]
+    done = take(torn + ours(1, **{"sealtrail.details": nested}), ours(2))
+    assert (done.rejected, ledger.numbers) == (1, [1, 2])
+    (details,) = [event["sealtrail.details"] for (*_, seq), event in ledger.known.items() if seq == 1]
+    assert details == nested
+
+
+def test_marks_without_end_are_told_apart_in_one_pass():
+    assert len(marked(MARK * 11_000)) == 11_000
+
+
+@pytest.mark.parametrize("log", [b'{"log":"\xff","stream":"a"}', b'{"log":"a","x":' + b"[" * 100_000])
+def test_what_only_looks_like_a_line_of_docker_stops_nothing(take, ledger, log):
+    assert take(log, ours(0)).others == 1
+    assert ledger.numbers == [0]

@@ -36,6 +36,8 @@ QUIET_SECONDS: Final = 0.5
 MAX_RAW_BYTES: Final = 4 * MAX_LINE_BYTES
 # Of pieces that wait for their last one; containers whose logs come together have two each.
 MAX_OPEN: Final = 64
+# Of lines broken off one behind the other, before one that is whole and holds a mark of its own.
+MAX_TORN: Final = 64
 
 _CRI: Final = re.compile(rb"\d{4}-\d\d-\d\dT\S{1,40} (stdout|stderr) ([FP])(?::\S{0,40})? (.*)", re.DOTALL)
 _DOCKER: Final = b'{"log":"'
@@ -49,6 +51,7 @@ class _Docker(msgspec.Struct):
 
 
 _docker: Final = msgspec.json.Decoder(_Docker)
+_any: Final = msgspec.json.Decoder()
 
 
 class Piece(NamedTuple):
@@ -64,7 +67,7 @@ def unwrapped(raw: bytes) -> Piece:
     if raw.startswith(_DOCKER):
         try:
             found = _docker.decode(raw)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return Piece(b"", raw, goes_on=False)
         log = found.log.encode("utf-8", "surrogatepass")
         return Piece(found.stream.encode("utf-8", "surrogatepass"), log, not log.endswith(b"\n"))
@@ -97,10 +100,36 @@ class Joined:
 def marked(whole: bytes) -> list[bytes]:
     """The events in a line, without their mark; usually one or none.
 
-    Several, where a line was broken off and the next one stands right behind: all but the last are torn.
+    Several, where a line was broken off and the next one stands right behind: all but the last are torn. A
+    mark within an event that is whole is data of the application's, which may be its client's.
     """
     _, *found = whole.split(MARK)
+    if len(found) > 1:
+        return _apart(found)
     return [b"{" + text.rstrip(b"\r\n") for text in found]
+
+
+def _apart(found: list[bytes]) -> list[bytes]:
+    events: list[bytes] = []
+    size = sum(map(len, found)) + len(MARK) * (len(found) - 1)
+    tried = 0
+    for place, text in enumerate(found):
+        if size < MAX_LINE_BYTES and tried < MAX_TORN:
+            tried += 1
+            whole = b"{" + MARK.join(found[place:]).rstrip(b"\r\n")
+            if _is_whole(whole):
+                return [*events, whole]
+        size -= len(text) + len(MARK)
+        events.append(b"{" + text.rstrip(b"\r\n"))
+    return events
+
+
+def _is_whole(text: bytes) -> bool:
+    try:
+        _any.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def import_stream(
