@@ -1,5 +1,7 @@
+import fcntl
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -75,3 +77,21 @@ def test_where_no_key_can_be_kept_all_of_a_process_uses_one_and_says_so_once(cap
     first, second = Pseudonyms("", NOWHERE), Pseudonyms("", NOWHERE)
     assert first.of_name("alice") == second.of_name("alice")
     assert len(caplog.records) <= 1
+
+
+def test_of_rotations_at_once_none_loses_the_key_of_another(tmp_path):
+    keyring.signing(tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        made = [future.result()[0] for future in [pool.submit(keyring.rotate, tmp_path) for _ in range(12)]]
+    assert set(made) < set(keyring.known("", (), tmp_path))
+    assert len(set(made)) == 12
+
+
+def test_who_empties_the_folder_keeps_nobody_from_a_rotation(tmp_path):
+    keyring.signing(tmp_path)
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        assert len(keyring.rotate(tmp_path)) == 2
+    finally:
+        os.close(descriptor)

@@ -8,6 +8,7 @@ start of the application uses the new key.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import secrets
@@ -52,16 +53,8 @@ def rotate(folder: Path) -> tuple[bytes, ...]:
     """Put a new key before those in a folder; all of them. Raises OSError, and the file is as it was then."""
     path = folder / PSEUDONYM_KEY_FILE
     make_folder(folder)
-    keys = (_new(), *_read(path))[:MAX_KEYS]
-    staged = _staged(folder, keys)
-    try:
-        if len(keys) > 1:
-            # Whoever rotates, the application must be able to read it.
-            owner = path.lstat()
-            os.chown(staged, owner.st_uid, owner.st_gid)
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
+    # An application that makes its first key at this moment must not lose it.
+    keys = (() if _read(path) else _make(folder, path)) or _replaced(folder, path)
     # A name that a power cut takes back would leave events whose hashes no key explains.
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -69,6 +62,41 @@ def rotate(folder: Path) -> tuple[bytes, ...]:
     finally:
         os.close(descriptor)
     return keys
+
+
+def _replaced(folder: Path, path: Path) -> tuple[bytes, ...]:
+    # Of two at once, the second would otherwise put back a file that lacks the first one's key. The folder
+    # cannot be what is locked: whoever empties it holds that for as long as it runs.
+    locked = _locked(path)
+    try:
+        old = _read(path)
+        keys = (_new(), *old)[:MAX_KEYS]
+        staged = _staged(folder, keys)
+        try:
+            # Whoever rotates, the application must be able to read it.
+            owner = os.fstat(locked)
+            os.chown(staged, owner.st_uid, owner.st_gid)
+            staged.replace(path)
+        finally:
+            staged.unlink(missing_ok=True)
+    finally:
+        os.close(locked)
+    return keys
+
+
+def _locked(path: Path) -> int:
+    """The file of keys, held by this process alone until it is closed."""
+    while True:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Another one may have put its file there while this one waited.
+            if os.path.samestat(os.fstat(descriptor), path.lstat()):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
 
 
 def _new() -> bytes:
