@@ -140,3 +140,24 @@ def test_parts_without_end_and_heads_without_end_are_bounded():
         endless.feed(part)
     assert len(endless._before) < 8192
     assert names(endless) == ("late",)
+
+
+def test_a_name_stands_in_the_line_of_its_disposition():
+    head = b'Content-Type: text/plain; name="no"\r\nContent-Disposition: form-data; filename="f;x"; NAME=b'
+    assert names(fed(Parts(b"B"), b"--B\r\n" + head + b"\r\n\r\nx\r\n--B--")) == ("b",)
+    other = b'Content-Disposition: form-data\r\nX: ; name="no"'
+    assert names(fed(Parts(b"B"), b"--B\r\n" + other + b"\r\n\r\nx\r\n--B--")) == ()
+
+
+def test_of_parts_without_end_only_so_many_are_looked_at():
+    body, found = Parts(b"B"), Names()
+    after = b'\r\nContent-Disposition: form-data; name="late"\r\n\r\n'
+    fed(body, b"\r\n--B\r\n" * 2000 + b"\r\n--B" + after)
+    body.name(found)
+    assert (found.told(), found.is_cut) == ((), True)
+
+
+def test_of_lines_that_are_no_documents_only_so_many_are_looked_at():
+    line = b'{"late":1}\n'
+    assert names(fed(Lines(), b"{\n" * 200 + line)) == ("late",)
+    assert names(fed(Lines(), b"{\n" * 2000 + line)) == ()

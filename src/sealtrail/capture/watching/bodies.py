@@ -15,6 +15,8 @@ from sealtrail.capture.watching.records import Records, records_of
 MAX_HELD: Final = 65_536  # bytes of one body that are held
 MAX_COUNTED: Final = 4_194_304  # bytes of one answer in which records are counted
 _MAX_BEGINNING: Final = 16_384  # bytes of a longer document in which names are looked for
+_MAX_PARTS: Final = 1000  # of a form, as pairs of another one
+_MAX_BROKEN: Final = 256  # lines that are no documents, each a dear error
 _MAX_HEAD: Final = 4096  # bytes of the head of one part of a form
 _MAX_BOUNDARY: Final = 256
 
@@ -22,9 +24,8 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _LINES: Final = frozenset({f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonlines")})
 _PARTS: Final = "multipart/form-data"
 _BOUNDARY: Final = re.compile(r';\s*boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
-_FIELD: Final = re.compile(
-    rb'content-disposition:[^\r\n]*?;[ \t]*name=(?:"((?:[^"\\\r\n]|\\.)*+)"|([^\s;"]+))', re.IGNORECASE
-)
+_DISPOSITION: Final = b"content-disposition:"
+_FIELD: Final = re.compile(rb';[ \t]*+name=(?:"((?:[^"\\\r\n]|\\[^\r\n])*+)"|([^\s;"]++))', re.IGNORECASE)
 
 
 class Body(Protocol):
@@ -132,7 +133,7 @@ class Json(_Held):
                     return False
             else:
                 return True
-        names.beginning(data)
+        names.beginning(data[:_MAX_BEGINNING])
         return True
 
     def count(self) -> int | None:
@@ -155,12 +156,14 @@ class Lines(_Held):
 
     def name(self, names: Names) -> bool:
         lines = b"".join(self._held)[:_MAX_BEGINNING].splitlines()
+        broken = 0
         for line in lines:
-            if names.is_over:
+            if names.is_over or broken > _MAX_BROKEN:
                 break
             try:
                 names.value(parsed(line))
             except (ValueError, RecursionError):
+                broken += 1
                 names.beginning(line)
         return True
 
@@ -176,6 +179,18 @@ class Form(_Held):
         return True
 
 
+def _field(head: bytes) -> bytes | None:
+    """The name in the head of a part."""
+    begin = head.lower().find(_DISPOSITION)
+    if begin < 0:
+        return None
+    found = _FIELD.search(head[begin:].partition(b"\r\n")[0])
+    if found is None:
+        return None
+    name: bytes = found[2] if found[1] is None else found[1]
+    return name
+
+
 class Parts:
     """A form of several parts, files among them: only what stands between two parts is looked at."""
 
@@ -188,10 +203,11 @@ class Parts:
         self._before = b"\r\n"
         self._mark = b"\r\n--" + boundary
         self._in_head = False
+        self._seen = 0
 
     def feed(self, data: bytes) -> None:
         self.size += len(data)
-        if len(self._found) > MAX_NAMES:
+        if len(self._found) > MAX_NAMES or self._seen > _MAX_PARTS:
             return
         data = self._before + data
         at = 0
@@ -204,16 +220,20 @@ class Parts:
                     return
                 at = found + len(self._mark)
                 self._in_head = True
-            end = data.find(b"\r\n\r\n", at)
+                self._seen += 1
+                if self._seen > _MAX_PARTS:
+                    self._before = b""
+                    return
+            # No further than a head may go: marks without end would each be a look at all that follows.
+            end = data.find(b"\r\n\r\n", at, at + _MAX_HEAD + 4)
             if end < 0 and len(data) - at <= _MAX_HEAD:
                 self._before = data[at:]
                 return
             self._in_head = False
             # What follows the head begins with the line that ended it.
-            head = data[at : min(end, at + _MAX_HEAD)] if end >= 0 else b""
-            field = _FIELD.search(head)
+            field = _field(data[at:end]) if end >= 0 else None
             if field is not None:
-                self._found.append(field[1] if field[1] is not None else field[2])
+                self._found.append(field)
                 if len(self._found) > MAX_NAMES:
                     self._before = b""
                     return
@@ -222,6 +242,7 @@ class Parts:
     def name(self, names: Names) -> bool:
         for field in self._found:
             names.field(field)
+        names.is_cut = names.is_cut or self._seen > _MAX_PARTS
         return True
 
     def count(self) -> int | None:
