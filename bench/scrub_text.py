@@ -43,7 +43,21 @@ HOSTILE = {
     "names": "".join(f"q{n}=1&" for n in range(300)),
     "digits": "4 " * 1000,
     "quotation marks": 'password="' * 200,
+    "names as values": "password=" * 222,
+    "names as values, apart": "password= " * 200,
+    "names of names": "token:password=" * 133,
 }
+
+
+def first_cost(call: Callable[[], object]) -> float:
+    """As `cost`, of a call that has seen none of the names in it: who sends the text chooses new ones."""
+    best = float("inf")
+    for _ in range(12):
+        use(None)
+        begun = time.process_time()
+        call()
+        best = min(best, (time.process_time() - begun) * 1e6)
+    return best
 
 
 def cost(call: Callable[[], object], times: int = 50) -> float:
@@ -72,7 +86,8 @@ def main() -> None:
         print(f"  {name:28}{cost(call):9.1f}")
     print(f"  {'clean 2 kB, hipaa':28}{by_policy(frozenset({'hipaa'})):9.1f}")
     for name, text in HOSTILE.items():
-        longest = max(cost(lambda t=text, f=f: f(t), 5) for f in (scrub.text, scrub.query, scrub.url))  # type: ignore[misc]
+        calls = [lambda t=text, f=f: f(t) for f in (scrub.text, scrub.query, scrub.url)]  # type: ignore[misc]
+        longest = max(first_cost(call) for call in calls)
         print(f"  {name:28}{longest:9.1f}")
 
 

@@ -275,7 +275,7 @@ def words(name: str) -> list[str]:
         text = unquote_plus(text)
     if not text.isascii():
         # contraseña is its word, also in pieces or in full width.
-        text = "".join(c for c in normalize("NFKD", text) if not combining(c))
+        text = "".join(c for c in normalize("NFKD", text) if not combining(c))[:MAX_NAME]
     for pattern, replacement in _NUMERIC_WORDS:
         text = pattern.sub(replacement, text)
     found: list[str] = []
