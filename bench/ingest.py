@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sealtrail.accounts.keys import Keys
-from sealtrail.capture.ids import new_id, new_span_id
+from sealtrail.capture.ids import new_id
 from sealtrail.collect.seen import Seen
 from sealtrail.detect.engine import Engine
 from sealtrail.detect.library import load
@@ -76,7 +76,7 @@ def make(rng: random.Random, moment: datetime) -> Event:
             user_agent=agent,
             request_id=name,
             trace_id=trace,
-            span_id=new_span_id(),
+            span_id=f"{rng.getrandbits(64):016x}",
             auth_method="password",
         )
     route = rng.choice(ROUTES)
@@ -97,7 +97,7 @@ def make(rng: random.Random, moment: datetime) -> Event:
         user_agent=agent,
         request_id=name,
         trace_id=trace,
-        span_id=new_span_id(),
+        span_id=f"{rng.getrandbits(64):016x}",
         method=rng.choice(("GET", "GET", "GET", "POST", "PUT")),
         path=path,
         route=route,

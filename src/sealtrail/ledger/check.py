@@ -93,8 +93,24 @@ class _Scan:
 
     def take(self, entries: Sequence[bytes], raw: bytes) -> list[bytes]:
         """Count entries in; their leaf hashes are given back. `raw` holds the bytes of all of them."""
-        first, hashes = self.next, leaf_hashes(entries)
+        self._look(entries, raw)
+        hashes = leaf_hashes(entries)
         self.extend(hashes)
+        return hashes
+
+    def take_bundles(self, entries: Sequence[bytes], raw: bytes) -> list[bytes]:
+        """As `take`, of whole bundles from the border of one: the hash of each bundle is given back."""
+        self._look(entries, raw)
+        hashes = leaf_hashes(entries)
+        bundles = climb(hashes, TILE_LEVELS)
+        if self._sizes and self._sizes[0] < self.next + len(hashes):
+            self.extend(hashes)
+        else:  # nobody asks about a place within: no node is hashed twice
+            self.extend(bundles, TILE_LEVELS)
+        return bundles
+
+    def _look(self, entries: Sequence[bytes], raw: bytes) -> None:
+        first = self.next
         if HEAD_BYTES in raw:
             heads = (head_in(first + at, entry) for at, entry in enumerate(entries))
             self.found.heads += [head for head in heads if head is not None]
@@ -103,18 +119,17 @@ class _Scan:
             self.found.prunes += [prune for prune in prunes if prune is not None]
         if first == 0 and entries and LINK_BYTES in entries[0]:
             self.found.link = link_in(0, entries[0])
-        return hashes
 
-    def extend(self, hashes: Sequence[bytes]) -> None:
-        """Count leaves in, stopping at each size that is wanted."""
-        done, end = 0, self.next + len(hashes)
+    def extend(self, hashes: Sequence[bytes], level: int = 0) -> None:
+        """Count leaves in, or subtrees of one level, stopping at each size that is wanted."""
+        done, end = 0, self.next + (len(hashes) << level)
         while self._sizes and self._sizes[0] <= end:
             size = self._sizes.pop(0)
-            stop = done + size - self.next
-            self.part.extend(hashes[done:stop])
+            stop = done + (size - self.next >> level)
+            self.part.extend(hashes[done:stop], level)
             self.found.peaks[size] = self.part.peaks()
             done = stop
-        self.part.extend(hashes[done:])
+        self.part.extend(hashes[done:], level)
 
     def problem(self, index: int, what: str, file: str = "") -> None:
         self.found.problems.append((index, what, file))
@@ -167,11 +182,11 @@ def _sealed(task: Task, line: SealedLine) -> Found:
             if not whole:
                 scan.problem(scan.base, f"{name} has {file.frames} frames of {task.entries // frame}", name)
             for number in range(file.frames if whole else 0):
-                leaves = _frame(file, number, frame, scan)
-                if leaves is None:
+                bundles = _frame(file, number, frame, scan)
+                if bundles is None:
                     whole = False
                     break
-                hashes += climb(leaves, TILE_LEVELS)
+                hashes += bundles
     except FileNotFoundError:
         scan.problem(scan.base, f"{name} is missing", name)
     except LedgerError as error:
@@ -197,7 +212,7 @@ def _sealed(task: Task, line: SealedLine) -> Found:
 
 
 def _frame(file: VolumeFile, number: int, frame: int, scan: _Scan) -> list[bytes] | None:
-    """Leaf hashes of one frame; None, and a problem, where it is damaged."""
+    """Hashes of the bundles of one frame; None, and a problem, where it is damaged."""
     first = scan.next
     try:
         raw = file.unpack(number)
@@ -208,7 +223,7 @@ def _frame(file: VolumeFile, number: int, frame: int, scan: _Scan) -> list[bytes
     if len(entries) != frame:
         scan.problem(first, f"{len(entries)} entries stand where {frame} were sealed")
         return None
-    return scan.take(entries, raw)
+    return scan.take_bundles(entries, raw)
 
 
 def _name_bundles(scan: _Scan, hashes: Sequence[bytes], tile: Sequence[bytes]) -> None:
