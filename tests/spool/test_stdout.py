@@ -231,8 +231,14 @@ tell(done)
 
 def test_what_must_be_durable_is_refused_and_what_must_be_certain_is_not():
     process = start("""
-tell([spool.write(HEAD % b"y" + spool.constants, **{how: True}) for how in ("certain", "fsync", "certain")])
+def held():
+    return len(os.listdir("/proc/self/fd"))
+before = held()
+ways = ("certain", "fsync", "fsync", "certain")
+tell([spool.write(HEAD % b"y" + spool.constants, **{how: True}) for how in ways], held() - before)
 """)
     output, said = process.communicate()
-    assert b"[True, False, True]" in said
-    assert len(ours(output)) == 3
+    assert b"[True, False, False, True] 0 4 0 0" in said
+    assert said.count(b"standard output cannot be synced") == 1
+    assert b"the disk" not in said
+    assert len(ours(output)) == 4

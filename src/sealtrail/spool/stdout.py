@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from sealtrail.spool.disk import Spool
+from sealtrail.spool.durable import Inode
 from sealtrail.spool.layout import MARK, STDOUT
 
 _BEHIND: Final = "whoever reads standard output is too slow"
@@ -118,8 +119,11 @@ class Stream(Spool):
         self._torn = False
         return True
 
-    def _synced(self, _descriptor: int, _inode: tuple[int, int]) -> bool:
+    def _sync(self, descriptor: int, _inode: Inode) -> bool:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
         self._tell("sync", "standard output cannot be synced: what must be durable is not recorded there")
+        self._say()
         return False
 
     def _after_fork(self) -> None:
