@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from sealtrail.spool.durable import sync_folder
 from sealtrail.spool.layout import KEY_MODE, PSEUDONYM_KEY_FILE, make_folder
 
 _log: Final = logging.getLogger("sealtrail")
@@ -56,11 +57,7 @@ def rotate(folder: Path) -> tuple[bytes, ...]:
     # An application that makes its first key at this moment must not lose it.
     keys = (() if _read(path) else _make(folder, path)) or _replaced(folder, path)
     # A name that a power cut takes back would leave events whose hashes no key explains.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(folder)
     return keys
 
 

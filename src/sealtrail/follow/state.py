@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from sealtrail.event import Position
+from sealtrail.spool.durable import sync_folder
 
 
 def save(path: Path, data: bytes, *, mode: int = 0o600) -> None:
@@ -29,11 +30,7 @@ def save(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def save_json(path: Path, value: Any) -> None:

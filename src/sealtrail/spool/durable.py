@@ -37,9 +37,9 @@ class Durable:
                 if inode != self._named:
                     # The name of a new file is only as durable as its folder, and a new folder as its own.
                     # That one may be closed to us; then it was there before us.
-                    _sync_folder(folder)
+                    sync_folder(folder)
                     with contextlib.suppress(PermissionError):
-                        _sync_folder(folder.parent)
+                        sync_folder(folder.parent)
                     self._named = inode
             except OSError:
                 self.refused = inode
@@ -47,7 +47,8 @@ class Durable:
             return True
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep the names in a folder. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
