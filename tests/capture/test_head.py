@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealtrail.capture.head import of_environ, of_scope
+from sealtrail.capture.head import as_octets, as_text, of_environ, of_scope
 
 
 def scope(**more):
@@ -60,3 +60,9 @@ def test_an_environ_with_nothing_in_it_is_a_head():
     assert set(of_environ({}).__struct_fields__) == set(of_scope(scope()).__struct_fields__)
     assert of_environ({}).target == ""
     assert of_environ({"SCRIPT_NAME": "/api", "PATH_INFO": "/b"}).path == "/api/b"
+
+
+def test_octets_are_the_text_again():
+    for text in ("/a", "/caf\u00e9", "/\u20ac"):
+        assert as_text(as_octets(text)) == text
+    assert as_text("/\xff") == "/\ufffd"

@@ -8,7 +8,7 @@ from sealtrail.capture import policies, recorder
 from sealtrail.capture.recorder import ChoosingRecorder, Recorder
 from sealtrail.errors import UsageError
 from sealtrail.flask import Sealtrail
-from sealtrail.scrub.policy import hashed, key_id
+from sealtrail.scrub.policy import keyed
 
 KEY = b"k"
 FIELDS = {
@@ -34,7 +34,7 @@ def _own_policy(monkeypatch):
 
 
 def mark(value, rule="field"):
-    return f"[redacted:{rule}:{key_id(KEY)}:{hashed(KEY, value)}]"
+    return f"[redacted:{rule}:{keyed(KEY, value)}]"
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+from functools import partial
 from urllib.parse import parse_qs, quote_plus
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealtrail.scrub.declared import without
-from sealtrail.scrub.policy import Policy
+from sealtrail.scrub.policy import Policy, keyed
 
 NAMES = frozenset({"shop_key"})
 GONE = "[redacted:api-key]"
@@ -34,7 +35,7 @@ def test_what_stands_under_a_declared_name_goes_and_nothing_else(query, kept):
 def test_the_policy_says_what_stands_in_its_place():
     assert without("shop_key=hush", NAMES, policy=Policy(mode="drop"))[0] == "shop_key="
     assert without("shop_key=hush", NAMES, policy=Policy(rules={"api-key": "keep"})) == ("shop_key=hush", ())
-    hashed = without("shop_key=hush", NAMES, policy=Policy(mode="hmac", key=b"k" * 32))[0]
+    hashed = without("shop_key=hush", NAMES, policy=Policy(mode="hmac", digest=partial(keyed, b"k" * 32)))[0]
     assert "hush" not in hashed
     assert hashed.startswith("shop_key=[redacted:api-key:")
 

@@ -124,3 +124,8 @@ def of_scope(scope: Mapping[str, Any]) -> Head:
 def as_octets(text: str) -> str:
     """A text that is decoded already, as a Head holds it."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("latin-1")
+
+
+def as_text(octets: str) -> str:
+    """The reverse: a text of a Head as whoever wrote it reads it."""
+    return octets if octets.isascii() else octets.encode("latin-1", "replace").decode("utf-8", "replace")

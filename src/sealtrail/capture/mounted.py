@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sealtrail.capture import context
 from sealtrail.capture.context import Call
+from sealtrail.capture.head import as_text
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -40,7 +41,7 @@ def below(mount: str, rule: str) -> str:
     head = getattr(call, "head", None)
     if head is None or not head.path.startswith(mount):
         return rule
-    text = mount.encode("latin-1", "replace").decode("utf-8", "replace").rstrip("/")
+    text = as_text(mount).rstrip("/")
     return call.marks.text("http.route", text) + rule
 
 

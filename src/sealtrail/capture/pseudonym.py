@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sealtrail.capture.keyring import signing
-from sealtrail.scrub.policy import hashed, key_id
+from sealtrail.scrub.policy import key_id, keyed
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -37,7 +37,6 @@ class Pseudonyms:
     def __init__(self, key: str, folder: Path) -> None:
         self.has_key = bool(key)
         self._key = key.encode("utf-8", "surrogateescape")
-        self._key_id = ""
         self._folder = folder
         self._salt = secrets.token_hex(16)
         self._tokens: dict[int, str] = {}
@@ -84,10 +83,7 @@ class Pseudonyms:
 
     def scrubbed(self, value: str) -> str:
         """`KEY:HASH` of a secret that scrubbing found: the key's id, and the hash under it."""
-        key = self._signing()
-        if not self._key_id:
-            self._key_id = key_id(key)
-        return f"{self._key_id}:{hashed(key, value)}"
+        return keyed(self._signing(), value)
 
     def _signing(self) -> bytes:
         if not self._key:

@@ -14,7 +14,7 @@ from sealtrail.errors import UsageError
 from sealtrail.event import hostile
 from sealtrail.event.fields import FIELDS, Field
 from sealtrail.event.model import Event
-from sealtrail.scrub.policy import Choice, Policy, is_marked
+from sealtrail.scrub.policy import MARK, Choice, Policy, is_marked
 
 RULE: Final = "field"
 
@@ -122,7 +122,7 @@ def _change(change: Any, policy: Policy, redacted: list[str]) -> Any:
 def _gone(value: Any, choice: Choice, policy: Policy) -> str:
     text = value if isinstance(value, str) else _shown(value)
     # Replaced by what scrubbing found already: the same choice made it.
-    if is_marked(text, len(text) - 1) and text.startswith("[redacted:") and text.count("[redacted:") == 1:
+    if is_marked(text, len(text) - 1) and text.startswith(MARK) and text.count(MARK) == 1:
         return text if choice != "drop" else ""
     return policy.written(choice, RULE, text)
 

@@ -119,13 +119,13 @@ class _Digest:
         self.made_up = False
 
     def __call__(self, value: str) -> str:
-        from sealtrail.scrub.policy import hashed, key_id
+        from sealtrail.scrub.policy import keyed
 
         if not self._key:
             keys = _known(self._spool)
             self.made_up = not keys
             self._key = keys[0] if keys else secrets.token_bytes(32)
-        return f"{key_id(self._key)}:{hashed(self._key, value)}"
+        return keyed(self._key, value)
 
 
 def _known(spool: Path) -> tuple[bytes, ...]:

@@ -42,15 +42,14 @@ class Policy(NamedTuple):
 
     replace: `[redacted:RULE]`. drop: nothing is left. mask: `[redacted:RULE:...1881]` for cards and accounts,
     else as replace. hmac: `[redacted:RULE:KEY:HASH]`, so that equal values stay equal for whoever holds the
-    key, and KEY, its id, says which one that is; without a key as replace.
+    key, and KEY, its id, says which one that is; without a `digest` as replace.
 
     `fields`, `names` and `rules` choose for one field (`*` stands for any characters), for what stands under
     one name, and for what one rule finds: the first that says something wins, then `mode`. keep: it stays.
-    `digest` makes `KEY:HASH` of a value, in the place of `key`. `groups` are further rules, such as hipaa.
+    `digest` makes `KEY:HASH` of a value, as `keyed` does. `groups` are further rules, such as hipaa.
     """
 
     mode: Mode = "replace"
-    key: bytes = b""
     rules: Mapping[str, Choice] = _NOTHING
     names: Mapping[str, Choice] = _NOTHING
     fields: Mapping[str, Choice] = _NOTHING
@@ -72,7 +71,7 @@ class Policy(NamedTuple):
     def looking(self) -> Policy:
         """The same for who only wants to know whether anything would go: hashes cost more than all else."""
         policy = _used if self is REPLACE else self
-        return policy._replace(key=b"", digest=None) if policy.key or policy.digest is not None else policy
+        return policy if policy.digest is None else policy._replace(digest=None)
 
     def for_field(self, field: str) -> Choice | None:
         """What is chosen for a field, or for one that it is a part of; None where nothing is."""
@@ -89,11 +88,8 @@ class Policy(NamedTuple):
             return ""
         if choice == "mask" and rule in _MASKED and len(secret) >= 12 and secret[-4:].isdigit():
             return f"{MARK}{rule}:...{secret[-4:]}]"
-        if choice == "hmac":
-            if self.digest is not None:
-                return f"{MARK}{rule}:{self.digest(secret)}]"
-            if self.key:
-                return f"{MARK}{rule}:{key_id(self.key)}:{hashed(self.key, secret)}]"
+        if choice == "hmac" and self.digest is not None:
+            return f"{MARK}{rule}:{self.digest(secret)}]"
         return f"{MARK}{rule}]"
 
 
@@ -122,13 +118,18 @@ def is_marked(value: str, place: int) -> bool:
     return mark is not None and place < mark.end()
 
 
+@lru_cache(64)
 def key_id(key: bytes) -> str:
     """Four hexadecimal digits that tell keys apart and say nothing of them."""
     return hmac.digest(key, b"sealtrail key id", "sha256")[:_KEY_ID_BYTES].hex()
 
 
-def hashed(key: bytes, secret: str) -> str:
-    """The keyed hash of a secret, 16 hexadecimal digits."""
+def keyed(key: bytes, secret: str) -> str:
+    """`KEY:HASH` of a secret: the key's id, and the keyed hash, 16 hexadecimal digits."""
+    return f"{key_id(key)}:{_hashed(key, secret)}"
+
+
+def _hashed(key: bytes, secret: str) -> str:
     raw = secret.encode("utf-8", "backslashreplace")
     return hmac.digest(key, b"scrub\0" + raw, "sha256")[:_HASH_BYTES].hex()
 

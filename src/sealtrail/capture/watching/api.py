@@ -5,13 +5,12 @@ Outside of a request there is nothing that it could be said of, and it does noth
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from sealtrail.capture.context import Call, current
+from sealtrail.capture.watching.field_names import MAX_NAMES
 from sealtrail.event.limits import MAX_INTEGER
 from sealtrail.event.model import Api
-
-MAX_FIELDS: Final = 64  # names of fields, of a request and of its answer each
 
 
 def api_of(call: Call) -> Api:
@@ -37,7 +36,7 @@ def requires(*roles: Any, scopes: Any = ()) -> None:
             api.required_roles = call.marks.keywords("sealtrail.required_roles", roles)
         more = call.marks.keywords("sealtrail.required_scopes", scopes)
         if more:
-            api.required_scopes = tuple(dict.fromkeys((*api.required_scopes, *more)))[:MAX_FIELDS]
+            api.required_scopes = tuple(dict.fromkeys((*api.required_scopes, *more)))[:MAX_NAMES]
     except Exception:  # recording is never the application's problem
         call.recorder.failed()
 
@@ -53,7 +52,7 @@ def responded(*, fields: Any = None, count: Any = None) -> None:
     try:
         api = api_of(call)
         if fields is not None:
-            api.response_fields = call.marks.keywords("sealtrail.response.fields", fields, MAX_FIELDS)
+            api.response_fields = call.marks.keywords("sealtrail.response.fields", fields, MAX_NAMES)
         if count is not None:
             if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MAX_INTEGER:
                 api.response_count = int(count)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sealtrail.capture.choices import ApiFields, chosen_fields
+from sealtrail.capture.head import as_text
 from sealtrail.capture.identity.schemes import route_of, scopes_of
 from sealtrail.capture.marks import Marks
 from sealtrail.capture.watching import openapi
@@ -89,10 +90,7 @@ class Plan:
         """
         api = self._described()
         if api is not None:
-            path = call.head.path
-            if not path.isascii():
-                path = path.encode("latin-1", "replace").decode("utf-8", "replace")
-            return self._said(api, api.find(call.head.method, path, call.route, root))
+            return self._said(api, api.find(call.head.method, as_text(call.head.path), call.route, root))
         if scope is None or "route" not in self.wanted:
             return None
         return self._said_by_fastapi(scope, call.status)
@@ -123,8 +121,9 @@ class Plan:
             said = Said(False, version)
         if len(self._routes) >= _MAX_KNOWN:
             self._routes.clear()
-        self._routes[id(app), id(route)] = app, route, _clean(said)
-        return _clean(said)
+        said = _clean(said)
+        self._routes[id(app), id(route)] = app, route, said
+        return said
 
     def _described(self) -> Description | None:
         # No other request waits for the one that asks: it is told nothing.

@@ -42,7 +42,7 @@ class Watch:
         self.request: Body | None = (
             body_of(mime, encoding) if mime and not wanted.isdisjoint(_OF_REQUEST) else None
         )
-        self.response: Body | None = None
+        self.response: Json | Lines | None = None
 
     def answers(self, headers: Iterable[tuple[Any, Any]]) -> None:
         """The head of the answer, as texts or as bytes."""
@@ -112,7 +112,7 @@ class Watch:
         if names.is_cut:
             call.truncated += (_REQUEST,)
 
-    def _settle_response(self, call: Exchange, body: Body) -> None:
+    def _settle_response(self, call: Exchange, body: Json | Lines) -> None:
         if not body.size:
             return
         names = Names()
@@ -125,7 +125,7 @@ class Watch:
                 call.truncated += (_RESPONSE,)
         if api.response_count is None:
             api.response_count = body.count()
-            if isinstance(body, Json | Lines) and body.is_uncounted:
+            if body.is_uncounted:
                 call.truncated += (_COUNT,)
 
     def _settle_bodies(self, call: Exchange) -> None:
