@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -72,6 +72,32 @@ class Imported(msgspec.Struct):
     others: int = 0
     """Of a stream: lines that hold no event."""
 
+    @classmethod
+    def of(
+        cls,
+        at: Progress,
+        rejects: RunRejects,
+        *,
+        file: str,
+        format_name: str,
+        emitter: str = "",
+        others: int = 0,
+    ) -> Self:
+        """What it came to when it had got this far."""
+        return cls(
+            file=file,
+            format=format_name,
+            emitter=emitter,
+            read=at.read,
+            stored=at.stored,
+            duplicates=at.duplicates,
+            conflicts=at.conflicts,
+            rejected=at.rejected,
+            unkept=rejects.unkept,
+            rejects=str(rejects.path) if at.rejected else "",
+            others=others,
+        )
+
 
 def import_file(
     path: Path,
@@ -124,18 +150,7 @@ def import_file(
         batch.send()
         at.done_bytes = stream.position
         progress(at)
-    return Imported(
-        file=str(path),
-        format=format_name,
-        emitter=emitter,
-        read=at.read,
-        stored=at.stored,
-        duplicates=at.duplicates,
-        conflicts=at.conflicts,
-        rejected=at.rejected,
-        unkept=rejects.unkept,
-        rejects=str(rejects.path) if at.rejected else "",
-    )
+    return Imported.of(at, rejects, file=str(path), format_name=format_name, emitter=emitter)
 
 
 def _event(line: RawLine, damage: str, parse: Callable[[bytes], Fields], emitter: str, service: str) -> Line:

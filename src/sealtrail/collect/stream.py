@@ -166,19 +166,7 @@ def import_stream(
                     progress(at)
         batch.send()
         progress(at)
-    return Imported(
-        file="-",
-        format=FORMAT,
-        emitter="",
-        read=at.read,
-        stored=at.stored,
-        duplicates=at.duplicates,
-        conflicts=at.conflicts,
-        rejected=at.rejected,
-        unkept=rejects.unkept,
-        rejects=str(rejects.path) if at.rejected else "",
-        others=others,
-    )
+    return Imported.of(at, rejects, file="-", format_name=FORMAT, others=others)
 
 
 def _wholes(stream: _Arriving) -> Iterator[tuple[int, bytes]]:
