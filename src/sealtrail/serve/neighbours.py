@@ -6,7 +6,6 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ import msgspec
 from sealtrail.serve.findings import Finding, fail, ok, warn
 from sealtrail.serve.folder import Folder
 from sealtrail.settings import CaptureSettings
+from sealtrail.ship.reporting import CONTRADICTIONS, PINS, REJECTS, STATE, STATUS, Status
 from sealtrail.spool.layout import (
     BLOCKS_FILE,
     BLOCKS_STALE_SECONDS,
@@ -68,39 +68,25 @@ def spool(folder: Path, data: Folder | None, *, followed: bool) -> Iterator[Find
         yield ok(check, "application and collector are different users")
 
 
-class _Shipping(msgspec.Struct):
-    """What `sealtrail ship` says of itself in the folder. The folder is the application's: so may this be."""
+def _shipped(folder: Path) -> Status | None:
+    """What `sealtrail ship` says of itself in the folder, which is the application's: so may this be.
 
-    time: str
-    waiting_bytes: int
-    problem: str = ""
-    failure: str = ""
-
-    @property
-    def age(self) -> float:
-        """Seconds since; endless where that cannot be told."""
-        try:
-            return abs((datetime.now(UTC) - datetime.fromisoformat(self.time)).total_seconds())
-        except (ValueError, TypeError, OverflowError):
-            return float("inf")
-
-
-def _shipped(folder: Path) -> _Shipping | None:
-    """None where nobody ships from here, or nobody says so in a way that can be read."""
+    None where nobody ships from here, or nobody says so in a way that can be read.
+    """
     try:
-        descriptor = os.open(folder / "ship" / "status.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(folder / STATE / STATUS, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return None
         try:
-            return msgspec.json.decode(file.read(_MAX_STATUS), type=_Shipping)
+            return msgspec.json.decode(file.read(_MAX_STATUS), type=Status)
         except msgspec.MsgspecError:
             return None
 
 
-def _shipper(check: str, folder: Path, shipping: _Shipping) -> Iterator[Finding]:
+def _shipper(check: str, folder: Path, shipping: Status) -> Iterator[Finding]:
     told = f"it is shipped; {shipping.waiting_bytes >> 10:,} KiB wait to be acknowledged"
     if shipping.failure:
         todo = "Mend it, then start `sealtrail ship` again."
@@ -113,10 +99,11 @@ def _shipper(check: str, folder: Path, shipping: _Shipping) -> Iterator[Finding]
         yield warn(check, told, "Is the collector slow, or the line?")
     else:
         yield ok(check, told)
-    if any((folder / "ship" / "rejects").glob("*.ndjson")):
-        todo = f"They are in {folder / 'ship' / 'rejects'}, with the reason."
+    rejects = folder / STATE / REJECTS
+    if any(rejects.glob("*.ndjson")):
+        todo = f"They are in {rejects}, with the reason."
         yield warn(check, "lines were refused or cut short", todo)
-    if any((folder / "ship" / "pins" / "diverged").glob("*")):
+    if any((folder / STATE / PINS / CONTRADICTIONS).glob("*")):
         todo = "`docs/how-to/ship.md` says what that means. Keep both statements."
         yield fail(check, "the collector contradicts what it signed before", todo)
 

@@ -22,6 +22,7 @@ from sealtrail.ledger.merkle import HASH_BYTES, climb
 from sealtrail.ledger.note import VerifyKey, verify_note
 from sealtrail.ledger.proof import check_consistency, prove_consistency
 from sealtrail.ship.line import Line
+from sealtrail.ship.reporting import CONTRADICTIONS
 
 _log = logging.getLogger("sealtrail.ship")
 
@@ -157,7 +158,7 @@ class Pins:
     def _diverged(self, trail: str, note: bytes, error: TamperedError) -> TamperedError:
         """Keep what was shown, and say what there is to do. Both statements together are the evidence."""
         if note:
-            shown = self.folder / "diverged" / f"{trail}.{sha256(note).hexdigest()[:16]}"
+            shown = self.folder / CONTRADICTIONS / f"{trail}.{sha256(note).hexdigest()[:16]}"
             if not shown.exists():
                 save(shown, note)
                 self.is_news = True

@@ -13,7 +13,12 @@ import msgspec
 
 from sealtrail.event.entry import stamp
 
-STATUS: Final = "status.json"  # beside the position
+# Names in a spool folder.
+STATE: Final = "ship"
+STATUS: Final = "status.json"  # in STATE, beside the position
+REJECTS: Final = "rejects"
+PINS: Final = "pins"
+CONTRADICTIONS: Final = "diverged"  # in PINS
 REPORT_SECONDS: Final = 10.0  # between two reports
 
 
@@ -29,6 +34,14 @@ class Status(msgspec.Struct, frozen=True):
     @classmethod
     def now(cls, waiting_bytes: int, problem: str, failure: str, counts: Mapping[str, int]) -> Status:
         return cls(stamp(datetime.now(UTC)), waiting_bytes, problem, failure, dict(counts))
+
+    @property
+    def age(self) -> float:
+        """Seconds since; endless where that cannot be told."""
+        try:
+            return abs((datetime.now(UTC) - datetime.fromisoformat(self.time)).total_seconds())
+        except (ValueError, TypeError, OverflowError):
+            return float("inf")
 
 
 # name -> (type, which count, what it says)

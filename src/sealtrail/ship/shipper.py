@@ -26,7 +26,7 @@ from sealtrail.follow.state import load_json, save_json
 from sealtrail.follow.worker import Worker
 from sealtrail.ship.line import Line
 from sealtrail.ship.pins import Pins
-from sealtrail.ship.reporting import STATUS, Status
+from sealtrail.ship.reporting import PINS, REJECTS, STATE, STATUS, Status
 from sealtrail.ship.sender import BATCH_BYTES, Sender, StoppedError
 from sealtrail.spool.disk import Spool
 from sealtrail.spool.holding import Hold
@@ -36,7 +36,6 @@ from sealtrail.spool.rejects import Rejects
 
 _log = logging.getLogger("sealtrail.ship")
 
-STATE: Final = "ship"  # folder within the spool folder
 SOURCE: Final = "ship"
 SERVICE: Final = "sealtrail-ship"
 DIVERGED: Final = "ship.diverged"  # action of the event that a collector contradicts what it signed
@@ -74,9 +73,9 @@ class Shipper(Worker):
         self._cursor = self.state / "cursor.json"
         self._offsets: dict[str, int] = {}
         self._saved: dict[str, int] = {}
-        self._rejects = Rejects(self.state / "rejects")
+        self._rejects = Rejects(self.state / REJECTS)
         self._sender = Sender(line, self._stopping, give_up=give_up, told=self._told)
-        self.pins = Pins(self.state / "pins", line)
+        self.pins = Pins(self.state / PINS, line)
         self._pinned_at = float("-inf")
         self.counts = {
             "lines": 0, "accepted": 0, "duplicates": 0, "conflicts": 0, "rejected": 0, "torn": 0
