@@ -17,6 +17,9 @@ is not listed there fails the suite. `what` says what happened and why, `hint` w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 CODES: dict[str, str] = {
     # settings and arguments
     "usage.setting": "a setting or environment variable has a value that cannot be used",
@@ -165,7 +168,21 @@ class BusyError(SealtrailError):
 
 
 class NotFoundError(SealtrailError):
-    """A trail, an entry or a file is not there."""
+    """A trail, an entry or a file is not there.
+
+    `prune` is, of an entry that retention removed, what was recorded of that, where it is known.
+    """
+
+    def __init__(
+        self, code: str, what: str, *, hint: str = "", prune: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(code, what, hint=hint)
+        self.prune = dict(prune or {})
+
+    @property
+    def is_pruned(self) -> bool:
+        """Was it there, and is its retention over?"""
+        return self.code == "not-found.pruned"
 
 
 class LedgerError(SealtrailError):

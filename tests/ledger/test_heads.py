@@ -29,7 +29,7 @@ def entry(fields: dict[str, object]) -> bytes:
 
 def test_a_head_and_a_prune_are_recognised():
     assert head_in(5, entry(HEAD)) == Head(5, MOMENT, "access", 7, bytes(32))
-    assert prune_in(6, entry(PRUNE)) == Prune(6, "access", 1024)
+    assert prune_in(6, entry(PRUNE)) == Prune(6, "access", 1024, moment=MOMENT)
     assert head_in(5, entry(PRUNE)) is None
     assert prune_in(6, entry(HEAD)) is None
 
@@ -65,3 +65,32 @@ def test_bytes_that_are_no_event_are_none(data):
     assert link_in(0, data.replace(b"head", b"successor")) is None
     assert head_in(0, data) is None
     assert prune_in(0, data.replace(b"head", b"prune")) is None
+
+
+def test_a_prune_says_why_by_whom_and_what_was_kept_for_a_hold():
+    said = {
+        **PRUNE,
+        "event.reason": "retention of 400 days",
+        "user.id": "rita",
+        "sealtrail.range.first": 512,
+        "sealtrail.range.root": base64_text(bytes(32)),
+        "sealtrail.details": {"held": [[600, 602], [700, 701]]},
+    }
+    assert prune_in(6, entry(said)) == Prune(
+        6,
+        "access",
+        1024,
+        512,
+        bytes(32),
+        MOMENT,
+        "retention of 400 days",
+        "rita",
+        ((600, 602), (700, 701)),
+    )
+    for details in ({"held": [[1]]}, {"held": "x"}, {"held": 3}, "x"):
+        found = prune_in(6, entry({**said, "sealtrail.details": details}))
+        assert found is not None
+        assert found.held == ()
+    damaged = prune_in(6, entry({**said, "sealtrail.range.root": "!"}))
+    assert damaged is not None
+    assert damaged.root not in {b"", bytes(32)}

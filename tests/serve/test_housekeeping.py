@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail.errors import BusyError, NotFoundError
+from sealtrail.errors import BusyError, LedgerError, NotFoundError
 from sealtrail.event import read
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.verify import verify
@@ -156,6 +156,34 @@ def test_a_crash_while_dropping_leaves_an_index_that_names_nothing_that_is_gone(
         assert collector.reading.count("sealtrail.kind:request") == len(rows) < 600
         collector.housekeeping.drop_announced()
         assert volumes(tmp_path / "data") == []
+
+
+def test_a_crash_between_the_floor_and_the_files_is_finished_at_the_next_start(
+    collecting, line, until, tmp_path, monkeypatch
+):
+    from sealtrail.ledger.files import Disk
+
+    with collecting(QUICK, volume_entries=VOLUME) as collector:
+        fill(collector, line, until, 0, 600)
+        collector.settle()
+        collector.housekeeping.retain(FUTURE)
+        until(lambda: collector.pipeline.published("audit") > collector.housekeeping._announced["access"][1])
+        with monkeypatch.context() as dying:
+
+            def dies(*_: object) -> None:
+                raise OSError(5, "Input/output error")
+
+            dying.setattr(Disk, "unlink", dies)
+            with pytest.raises(LedgerError, match="Input"):
+                collector.housekeeping.drop_announced()
+    assert len(volumes(tmp_path / "data")) == 2
+    assert verify(tmp_path / "data", workers=1, volume_entries=VOLUME).verdict == "intact"
+    with collecting(QUICK, volume_entries=VOLUME) as collector:
+        collector.housekeeping.once()
+        assert volumes(tmp_path / "data") == []
+        assert collector.ledger.first()["access"] == 512
+    assert len(prunes(tmp_path / "data")) == 1
+    assert verify(tmp_path / "data", workers=1, volume_entries=VOLUME).verdict == "intact"
 
 
 def test_old_volumes_can_go_while_the_disk_is_nearly_full(collecting, line, until, tmp_path):

@@ -34,11 +34,22 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
 
 class Prune(msgspec.Struct, frozen=True, gc=False):
-    """Entry `index` of the audit trail says: entries of `trail` below `end` were dropped."""
+    """Entry `index` of the audit trail says: entries of `trail` below `end` were dropped.
+
+    `root` is that of the first `end` entries, `rule` why they went, `by` who had them go (empty: retention by
+    itself), `moment` when it was committed, `held` the ranges that were copied first because a hold is on
+    them. Records of older versions say none of it.
+    """
 
     index: int
     trail: str
     end: int
+    first: int = 0
+    root: bytes = b""
+    moment: str = ""
+    rule: str = ""
+    by: str = ""
+    held: tuple[tuple[int, int], ...] = ()
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
@@ -89,7 +100,34 @@ def prune_in(index: int, entry: bytes) -> Prune | None:
     if fields is None:
         return None
     trail, end = fields.get("sealtrail.range.trail"), fields.get("sealtrail.range.end")
-    return Prune(index, trail, end) if isinstance(trail, str) and type(end) is int else None
+    if not isinstance(trail, str) or type(end) is not int:
+        return None
+    first = fields.get("sealtrail.range.first")
+    try:
+        root = base64_bytes(str(fields.get("sealtrail.range.root", "")))
+    except SealtrailError:
+        root = b"?"  # it says one, and none that could be right
+    return Prune(
+        index,
+        trail,
+        end,
+        first=first if type(first) is int else 0,
+        root=root,
+        moment=ingested(entry),
+        rule=str(fields.get("event.reason", "")),
+        by=str(fields.get("user.id", "")),
+        held=_ranges(fields),
+    )
+
+
+def _ranges(fields: Fields) -> tuple[tuple[int, int], ...]:
+    """What `sealtrail.details` says of copies: {"held": [[first, end], ...]}."""
+    details = fields.get("sealtrail.details")
+    found = details.get("held") if isinstance(details, dict) else None
+    try:
+        return tuple(msgspec.convert(found or (), tuple[tuple[int, int], ...]))
+    except msgspec.ValidationError:
+        return ()
 
 
 def _system(entry: bytes, needle: bytes, action: str) -> Fields | None:

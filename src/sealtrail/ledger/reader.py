@@ -129,7 +129,17 @@ class LedgerReader:
             reader = self._fresh(trail)
             if not 0 < old <= new <= reader.size:
                 raise NotFoundError("not-found.entry", f"{trail} has {reader.size} entries")
-            return prove_consistency(old, new, reader.node)
+            try:
+                return prove_consistency(old, new, reader.node)
+            except NotFoundError as error:
+                if not error.is_pruned:
+                    raise
+                # Of a pruned volume the hashes of its bundles are kept, and none below them.
+                raise NotFoundError(
+                    "not-found.pruned",
+                    f"entries that a proof from {old:,} needs were pruned; kept from {reader.first:,}",
+                    hint=f"Below that, sizes that are multiples of {TILE_WIDTH} can be proved.",
+                ) from None
 
     def root(self, trail: str, size: int) -> bytes:
         """The root of the first `size` entries."""

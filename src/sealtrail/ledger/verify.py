@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Final
 
 from sealtrail.errors import SealtrailError, TamperedError, UsageError
-from sealtrail.event import base_of
 from sealtrail.ledger.anchors import Anchors
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import read_file
@@ -37,7 +36,6 @@ from sealtrail.ledger.history import read_history
 from sealtrail.ledger.layout import (
     HISTORY,
     KEYS_FOLDER,
-    PRUNED,
     SEALED,
     TRAIL_NAME,
     TRAILS_FOLDER,
@@ -47,6 +45,7 @@ from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.note import MAX_NOTE_BYTES, VerifyKey, base64_text
 from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.proof import TlogProof, check_inclusion
+from sealtrail.ledger.pruning import explain_pruning
 from sealtrail.ledger.report import Report, TrailReport, counted
 from sealtrail.ledger.successors import check_links, pass_back
 from sealtrail.ledger.tilescheck import check_tiles
@@ -132,7 +131,7 @@ def _check_trails(
         for check in checks.values():
             _demand_checkpoints(check, pool)
             _compare_heads(check, checks, reports, alone=alone)
-            _explain_pruning(check, checks, alone=alone)
+            explain_pruning(check, checks, alone=alone)
         check_links(checks, reports, alone=alone)
         # (6)
         for check in checks.values():
@@ -212,38 +211,6 @@ def _compare_heads(
 def _explained(check: TrailCheck, size: int) -> bool:
     """Is a difference below `size` already reported?"""
     return any(problem.index is not None and problem.index < size for problem in check.report.problems)
-
-
-def _explain_pruning(check: TrailCheck, checks: Mapping[str, TrailCheck], *, alone: bool) -> None:
-    """(5) What is gone was pruned by a signed act."""
-    gone = max(check.missing, check.floor)
-    if not gone:
-        return
-    audits = [audit for name, audit in checks.items() if base_of(name) == _AUDIT]
-    if not audits:
-        if alone:
-            check.report.unchecked(f"entries below {gone:,} are gone; only the audit trail can say why")
-        else:
-            check.report.problem(
-                0, f"entries below {gone:,} are gone, and there is no audit trail to say why"
-            )
-        return
-    records = [
-        (record.end, f"{audit.name}/{record.index}")
-        for audit in audits
-        for record in audit.prunes
-        if record.trail == check.name and record.index < audit.report.size
-    ]
-    if any(end >= gone for end, _ in records):
-        check.report.notes.append(f"entries below {gone:,} were pruned, as {max(records)[1]} records")
-    elif check.missing:
-        check.report.problem(0, f"entries below {check.missing:,} are gone, and no signed entry says why")
-    else:
-        check.report.problem(
-            0,
-            f"it says that entries below {gone:,} were pruned, no signed entry does",
-            check_place(check, PRUNED),
-        )
 
 
 def _pass_on(check: TrailCheck, checks: Mapping[str, TrailCheck]) -> None:

@@ -11,7 +11,7 @@ from sealtrail.errors import LedgerError, NotFoundError, TamperedError, UsageErr
 from sealtrail.event import Fields
 from sealtrail.event.entry import ingested
 from sealtrail.ledger.checkpoint import Checkpoint
-from sealtrail.ledger.layout import tile_of
+from sealtrail.ledger.layout import TILE_WIDTH, tile_of
 from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.note import verify_note
 from sealtrail.ledger.proof import TlogProof
@@ -22,6 +22,7 @@ from sealtrail.serve import selecting
 from sealtrail.serve.alerting import Alerting, Why
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.guarding import Guard, shown
+from sealtrail.serve.pruned import explained
 from sealtrail.serve.reading import Reading
 from sealtrail.store.query.times import SECOND, duration, stamp
 from sealtrail.web.protocols import Asked, Block, Facet, Head, Listed, Sealed, Selected, Vouched
@@ -69,11 +70,13 @@ class Vouching:
         self._ledger = reading.ledger
 
     def entry(self, trail: str, index: int) -> Sealed:
-        row = self._reading.entry(trail, index)
+        with explained(self._reading, trail, index):
+            row = self._reading.entry(trail, index)
         return Sealed(row.fields, row.data, leaf_hash(row.data))
 
     def proof(self, trail: str, index: int) -> str:
-        return self._ledger.prove(trail, index)
+        with explained(self._reading, trail, index):
+            return self._ledger.prove(trail, index)
 
     def vouch(self, trail: str, index: int) -> Vouched:
         try:
@@ -116,7 +119,10 @@ class Vouching:
             level, number, width = tile_of(path)
         except LedgerError as error:
             raise NotFoundError("not-found.entry", f"{path[:60]!r} is {error.what}") from None
-        return self._ledger.tile(trail, level, number, width)
+        if level is not None:
+            return self._ledger.tile(trail, level, number, width)  # whoever may see hashes sees no event
+        with explained(self._reading, trail, number * TILE_WIDTH):
+            return self._ledger.tile(trail, level, number, width)
 
     def _head(self, trail: str, first: int, size: int) -> Head:
         note = self._ledger.checkpoint(trail)

@@ -70,7 +70,15 @@ def prove(data: Path, place: str) -> Proved:
                 hint="Give TRAIL/INDEX, or an event.id.",
             )
         trail, index = rows[0].trail, rows[0].index
-    return Proved(f"{trail}/{index}", reader.prove(trail, index), reader.entry(trail, index))
+    try:
+        return Proved(f"{trail}/{index}", reader.prove(trail, index), reader.entry(trail, index))
+    except NotFoundError as error:
+        if not error.is_pruned:
+            raise
+        from sealtrail.serve.pruned import explained  # here: as above
+
+        with explained(Reading.open(folder), trail, index):
+            raise
 
 
 def export_events(data: Path, query: str, since: str, until: str, *, raw: bool) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from sealtrail.event import Position, base_of
 from sealtrail.follow import Hub
 from sealtrail.follow.worker import Worker
 from sealtrail.ledger.layout import VOLUME_ENTRIES
+from sealtrail.ledger.note import base64_text
 from sealtrail.ledger.prune import prune_volumes
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.retaining import Planned, kept_days, planned
@@ -55,6 +56,7 @@ class Housekeeping(Worker):
         self._left = tuple(left)
         # An operator may ask while the hourly look is at it: neither may announce what the other has.
         self._lock = threading.RLock()
+        self._finished = False
         self._announced: dict[str, tuple[int, int]] = {}  # trail -> (end, index of the event in audit)
 
     def _run(self) -> None:
@@ -63,7 +65,13 @@ class Housekeeping(Worker):
 
     def once(self) -> None:
         """One round. `run` calls it every second; tests call it when they want to see what it does."""
-        for act in (self._maintain, self._pipeline.seal_pending, self._retain_by_time, self.drop_announced):
+        for act in (
+            self._maintain,
+            self._pipeline.seal_pending,
+            self.finish,
+            self._retain_by_time,
+            self.drop_announced,
+        ):
             try:
                 act()
             except Exception:  # the trouble of one, such as a broken index, must not let the disk fill up
@@ -76,6 +84,22 @@ class Housekeeping(Worker):
         if time.monotonic() - self._retained >= RETENTION_SECONDS:
             self.retain(datetime.now(UTC))
             self._retained = time.monotonic()
+
+    def finish(self) -> None:
+        """Once after a start: remove what a prune that a crash interrupted has left.
+
+        The floor is in `pruned` before the first file goes, and only after its event was signed, so what lies
+        below it is there by accident. The index may be older than that, as after a restore. What was only
+        announced is planned anew: what a hold says may be another answer by now.
+        """
+        if self._finished:
+            return
+        with self._lock:
+            for trail, first in self._ledger.first().items():
+                if first:
+                    self._store.forget(trail, first)
+                    prune_volumes(self._trails / trail, first, volume_entries=self._entries)
+            self._finished = True
 
     def _seen(self, trail: str) -> int:
         """The slowest follower's place: of those that run here, and of those that have left theirs."""
@@ -127,6 +151,7 @@ class Housekeeping(Worker):
             "sealtrail.range.trail": one.trail,
             "sealtrail.range.first": one.first,
             "sealtrail.range.end": one.end,
+            "sealtrail.range.root": base64_text(self._ledger.root(one.trail, one.end)),
             "sealtrail.details": {"oldest": one.oldest, "newest": one.newest, "volumes": one.volumes},
         }
         if by:

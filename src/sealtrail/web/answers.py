@@ -56,6 +56,7 @@ class Told(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = MappingProxyType({})
     query: str = ""  # of a query that cannot be read, and the column (from 0) at fault
     column: int = 0
+    pruned: Mapping[str, Any] = MappingProxyType({})  # of what retention removed: what was recorded of that
 
     @classmethod
     def of(cls, error: SealtrailError) -> Told:
@@ -79,7 +80,7 @@ class Told(msgspec.Struct, frozen=True):
             case UsageError():
                 status = 400 if error.code in {"usage.argument", "usage.password"} else 500
             case NotFoundError():
-                status = 410 if error.code == "not-found.pruned" else 404
+                status = 410 if error.is_pruned else 404
             case LedgerError():
                 status = 503
                 headers["Retry-After"] = "30"
@@ -90,6 +91,8 @@ class Told(msgspec.Struct, frozen=True):
         told = cls(status, error.code, error.what, error.hint, headers)
         if isinstance(error, QueryError):
             told = msgspec.structs.replace(told, query=error.query, column=error.column)
+        if isinstance(error, NotFoundError):
+            told = msgspec.structs.replace(told, pruned=error.prune)
         return told
 
     @classmethod
@@ -98,10 +101,15 @@ class Told(msgspec.Struct, frozen=True):
         return cls(status, f"http.{status}", _FALLBACKS[status])
 
     def answer(self) -> Response:
-        """As JSON: `{"error": {"code", "message", "hint"}}`, for a query also `query` and `column`."""
+        """As JSON: `{"error": {"code", "message", "hint"}}`.
+
+        For a query also `query` and `column`, for what was pruned `pruned` where that is known.
+        """
         said: dict[str, Any] = {"code": self.code, "message": self.message, "hint": self.hint}
         if self.query:
             said |= {"query": self.query, "column": self.column}
+        if self.pruned:
+            said["pruned"] = dict(self.pruned)
         return json_answer({"error": said}, self.status, self.headers)
 
 
