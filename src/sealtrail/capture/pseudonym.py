@@ -81,6 +81,12 @@ class Pseudonyms:
         outer.update(inner.digest())
         return outer.hexdigest()[:_SHOWN]
 
+    def of_session(self, value: str) -> str:
+        """Hash of a session's id or content. All of it counts, however long it is."""
+        if len(value) > _MAX_VALUE:
+            value = sha256(value.encode("utf-8", "backslashreplace")).hexdigest()
+        return self.of("session", value)
+
     def scrubbed(self, value: str) -> str:
         """`KEY:HASH` of a secret that scrubbing found: the key's id, and the hash under it."""
         return keyed(self._signing(), value)
@@ -117,6 +123,6 @@ def hashes_of(keys: Iterable[bytes], value: str) -> Iterator[tuple[str, dict[str
                 "scrubbed": made.scrubbed(value).partition(":")[2],
                 "user.hash": made.of_name(value),
                 "sealtrail.auth.token_hash": made.of_token(value),
-                "sealtrail.session.hash": made.of("session", value),
+                "sealtrail.session.hash": made.of_session(value),
             },
         )

@@ -14,11 +14,10 @@ from django.http import HttpResponse
 from sealtrail.capture import context
 from sealtrail.capture.asgi import SCOPE_KEY
 from sealtrail.capture.choices import chosen
-from sealtrail.capture.context import NOBODY, Actor, described
+from sealtrail.capture.context import NOBODY, Actor, Call, described
 from sealtrail.capture.exchange import Exchange
 from sealtrail.capture.head import as_octets, of_environ, of_scope
 from sealtrail.capture.identity import denied
-from sealtrail.capture.identity.session_cookie import of_session
 from sealtrail.capture.marks import Marks
 from sealtrail.capture.mounted import below
 from sealtrail.capture.opening import opens
@@ -117,8 +116,7 @@ class SealtrailMiddleware:
             try:
                 call.route = call.route or _route(request)
                 if "session" in self.recorder.sign_ins:
-                    session = session_of(request)
-                    call.session_hash = of_session(call.recorder.pseudonyms, session) if session else ""
+                    call.session_hash = _session_hash(call, request)
                 if "user" in self.recorder.sign_ins and call.actor is NOBODY:
                     call.actor = _user(request, call.marks)
                 if response.status_code in rest.REFUSING and isinstance(call, Exchange):
@@ -136,6 +134,11 @@ def _route(request: Any) -> str:
     route = match.route if match.route.startswith("^") else f"/{match.route}"
     mount = request.META.get("SCRIPT_NAME") or getattr(request, "scope", {}).get("root_path")
     return below(as_octets(mount), route) if mount else str(route)
+
+
+def _session_hash(call: Call, request: Any) -> str:
+    session = session_of(request)
+    return call.recorder.pseudonyms.of_session(session) if session else ""
 
 
 def _user(request: Any, marks: Marks) -> Actor:
@@ -182,8 +185,7 @@ class DjangoExchange(Exchange):
         self.route = self.route or _route(self._request)
         sign_ins = self.recorder.sign_ins
         if "session" in sign_ins:
-            session = session_of(self._request)
-            self.session_hash = of_session(self.recorder.pseudonyms, session) if session else ""
+            self.session_hash = _session_hash(self, self._request)
         if self.status in rest.REFUSING and "refused" in sign_ins and not rest.tell(self, response):
             denied.tell(self, self.status, response.headers.get("WWW-Authenticate", ""))
         response.headers["X-Request-ID"] = self.request_id

@@ -183,3 +183,12 @@ def test_the_applications_own_values_are_never_changed(made) -> None:
     details = {"password": "x", "list": [1, {"token": "t"}]}
     sealtrail.audit("a.b", details=details, change=[("password", "x", "y")])
     assert details == {"password": "x", "list": [1, {"token": "t"}]}
+
+
+def test_a_long_session_has_the_hash_that_its_requests_have(made, events) -> None:
+    session = "s" * 2000
+    assert sealtrail.login_succeeded("u1", session=session)
+    assert sealtrail.logged_out("u1", session=session)
+    expected = made.pseudonyms.of_session(session)
+    assert [event["sealtrail.session.hash"] for event in events()] == [expected, expected]
+    assert expected != made.pseudonyms.of("session", session)

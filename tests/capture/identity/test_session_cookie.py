@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealtrail.capture.identity.session_cookie import of_session, session_hash
+from sealtrail.capture.identity.session_cookie import session_hash
 from sealtrail.capture.pseudonym import Pseudonyms
 
 
@@ -29,4 +29,4 @@ def test_time_and_signature_of_a_signed_session_do_not_count(pseudonyms):
 
 
 def test_all_of_a_long_session_counts(pseudonyms):
-    assert of_session(pseudonyms, "a" * 2000 + "b") != of_session(pseudonyms, "a" * 2000 + "c")
+    assert pseudonyms.of_session("a" * 2000 + "b") != pseudonyms.of_session("a" * 2000 + "c")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sealtrail.capture import context
 from sealtrail.capture.audit.change import changes
-from sealtrail.capture.audit.here import Here, act_of, put_target, secret_text
+from sealtrail.capture.audit.here import Here, act_of, put_target
 from sealtrail.capture.audit.ticket import ordered_by
 from sealtrail.capture.identity.signin import told
 from sealtrail.errors import BusyError
@@ -41,7 +41,7 @@ def login_succeeded(
         event.auth_mfa = None if mfa is None else bool(mfa)
         event.auth_factors = here.marks.keywords("sealtrail.auth.factors", factors)
         if session:
-            event.session_hash = here.recorder.pseudonyms.of("session", secret_text(session))
+            event.session_hash = here.session_hash(session)
         return here.write_login(event, method, provider, details)
     except Exception:  # recording is never the application's problem
         return here.failed()
@@ -85,7 +85,7 @@ def logged_out(user_id: Any = None, *, name: Any = "", reason: Any = "", session
             here.actor = context.described(here.marks, user_id, user_name=name, roles=(), tenant="")
         event = here.authentication("session_logout", "success", ("end",))
         if session:
-            event.session_hash = here.recorder.pseudonyms.of("session", secret_text(session))
+            event.session_hash = here.session_hash(session)
         event.reason = here.marks.text("event.reason", reason)
         return here.write_login(event, "", "", None)
     except Exception:  # recording is never the application's problem

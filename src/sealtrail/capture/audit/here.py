@@ -106,6 +106,10 @@ class Here:
         if self.call is not None:
             self.call.actor = self.actor
 
+    def session_hash(self, session: Any) -> str:
+        """The hash of a session that the application names, as on the requests that are made within it."""
+        return self.recorder.pseudonyms.of_session(secret_text(session))
+
     def write_login(self, event: Authentication, method: Any, provider: Any, details: Any) -> bool:
         marks = self.marks
         event.auth_method = marks.keyword("sealtrail.auth.method", method)

@@ -15,7 +15,6 @@ from sealtrail import scrub
 from sealtrail.capture.audit.acts import intend, record
 from sealtrail.capture.audit.change import Difference
 from sealtrail.capture.audit.state import snapshot
-from sealtrail.capture.identity.session_cookie import of_session
 from sealtrail.capture.recorder import default
 from sealtrail.errors import BusyError
 
@@ -88,7 +87,7 @@ def _part(table: str, name: str, value: Any) -> str:
     if not rule:
         return "" if value is None else str(value)
     pseudonyms = default().pseudonyms
-    return of_session(pseudonyms, str(value)) if rule == "session" else pseudonyms.of_token(str(value))
+    return pseudonyms.of_session(str(value)) if rule == "session" else pseudonyms.of_token(str(value))
 
 
 def row(old: dict[str, Any] | None, new: dict[str, Any] | None) -> Difference:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Final
 
 from sealtrail.capture.pseudonym import Pseudonyms
 
 _MAX_COOKIE: Final = 16_384
-_MAX_HASHED: Final = 1024
 
 
 def session_hash(pseudonyms: Pseudonyms, cookies: str, name: str) -> str:
@@ -20,17 +18,10 @@ def session_hash(pseudonyms: Pseudonyms, cookies: str, name: str) -> str:
     for part in cookies[:_MAX_COOKIE].split(";"):
         key, _, value = part.strip().partition("=")
         if key == name and value:
-            return of_session(pseudonyms, _content(value.strip('"')))
+            return pseudonyms.of_session(_content(value.strip('"')))
     return ""
 
 
 def _content(value: str) -> str:
     content, *signed = value.rsplit(".", 2)
     return content if len(signed) == 2 and content.strip(".") else value
-
-
-def of_session(pseudonyms: Pseudonyms, value: str) -> str:
-    """Hash of a session's id or content. All of it counts, however long it is."""
-    if len(value) > _MAX_HASHED:
-        value = sha256(value.encode("utf-8", "backslashreplace")).hexdigest()
-    return pseudonyms.of("session", value)

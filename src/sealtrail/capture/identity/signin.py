@@ -274,7 +274,7 @@ def told(
         if token:
             event.token_hash = pseudonyms.of_token(secret_text(token))
         if session:
-            event.session_hash = pseudonyms.of("session", secret_text(session))
+            event.session_hash = here.session_hash(session)
         event.auth_factors = marks.keywords("sealtrail.auth.factors", factors) if factors else ()
         event.auth_mfa = mfa
         if isinstance(attempts, int):
