@@ -12,6 +12,7 @@ from sealtrail.capture.marks import Marks
 from sealtrail.capture.watching import openapi
 from sealtrail.capture.watching.claims import NOTHING, Claims, claims_of
 from sealtrail.capture.watching.openapi import Description, OpenApi, Operation
+from sealtrail.capture.watching.secret_names import declare
 from sealtrail.spool.locks import Lock
 
 if TYPE_CHECKING:
@@ -78,10 +79,7 @@ class Plan:
         """Keep out of a request's record what the description says is an API key in its query."""
         api = self._described()
         if api is not None and api.secret_names:
-            call.secret_names |= api.secret_names
-            if not api.secret_names <= call.recorder.secret_names:
-                call.recorder.secret_names |= api.secret_names
-            call.is_plain = False
+            declare(call, api.secret_names)
 
     def said_of(self, call: Exchange, scope: Mapping[str, Any] | None, root: str) -> Said | None:
         """What is said of a request's route; None where nobody says anything.

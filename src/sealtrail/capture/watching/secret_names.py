@@ -25,12 +25,20 @@ def note_keys(call: Exchange, scope: Mapping[str, Any]) -> None:
     recorder = call.recorder
     if not schemes and ("route" in scope or not recorder.secret_names):
         return
-    names = frozenset(scheme.name.casefold() for scheme in schemes)
-    if not names <= recorder.secret_names:
-        recorder.secret_names |= names
-    call.secret_names |= names if "route" in scope else recorder.secret_names
-    call.is_plain = False
+    declare(call, frozenset(scheme.name.casefold() for scheme in schemes))
+    if "route" not in scope:
+        call.secret_names |= recorder.secret_names
     _present(call, scope, schemes)
+
+
+def declare(call: Exchange, names: frozenset[str]) -> None:
+    """Keep what stands in the query under these names, in small letters, out of a request's record."""
+    recorder = call.recorder
+    if not names <= recorder.secret_names:
+        # Whoever writes the same name on a path that nobody serves has sent a secret as well.
+        recorder.secret_names |= names
+    call.secret_names |= names
+    call.is_plain = False
 
 
 def present_key(call: Exchange, scope: Mapping[str, Any]) -> None:
