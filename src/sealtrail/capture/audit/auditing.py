@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
@@ -47,8 +46,8 @@ def audited(
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> auditing:
-            act = auditing(
+        def act(args: tuple[Any, ...], kwargs: dict[str, Any]) -> auditing:
+            return auditing(
                 action,
                 target=_target(target, args, kwargs),
                 reason=reason,
@@ -56,20 +55,13 @@ def audited(
                 required=required,
                 fsync=fsync,
             )
-            return act.__enter__()
 
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def later(*args: P.args, **kwargs: P.kwargs) -> Any:
-                act = begin(args, kwargs)
-                try:
-                    result = await function(*args, **kwargs)
-                except BaseException as error:
-                    act.end(error)
-                    raise
-                act.end(None)
-                return result
+                with act(args, kwargs):
+                    return await function(*args, **kwargs)
 
             return cast("Callable[P, R]", later)
 
@@ -77,7 +69,7 @@ def audited(
 
             @functools.wraps(function)
             def each(*args: P.args, **kwargs: P.kwargs) -> Generator[Any, Any, Any]:
-                with _ending(begin(args, kwargs)):
+                with act(args, kwargs):
                     return (yield from function(*args, **kwargs))
 
             return cast("Callable[P, R]", each)
@@ -86,7 +78,7 @@ def audited(
 
             @functools.wraps(function)
             async def each_later(*args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Any, Any]:
-                with _ending(begin(args, kwargs)):
+                with act(args, kwargs):
                     parts = function(*args, **kwargs)
                     following = parts.__anext__()
                     while True:
@@ -108,28 +100,12 @@ def audited(
 
         @functools.wraps(function)
         def now(*args: P.args, **kwargs: P.kwargs) -> R:
-            act = begin(args, kwargs)
-            try:
-                result = function(*args, **kwargs)
-            except BaseException as error:
-                act.end(error)
-                raise
-            act.end(None)
-            return result
+            with act(args, kwargs):
+                return function(*args, **kwargs)
 
         return now
 
     return decorate
-
-
-@contextmanager
-def _ending(act: auditing) -> Iterator[None]:
-    try:
-        yield
-    except BaseException as error:
-        act.end(error)
-        raise
-    act.end(None)
 
 
 def _target(target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
