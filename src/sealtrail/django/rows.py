@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from sealtrail.capture.audit.pending import identified
+from sealtrail.capture.audit.pending import identified, rows_of
 from sealtrail.capture.audit.state import snapshot
 from sealtrail.capture.audit.statement import Dml, every
 from sealtrail.capture.recorder import default
@@ -61,12 +61,7 @@ def count(cursor: Any, sql: Any, params: Any, many: bool) -> int | Callable[[], 
     first = sql[: sql.find(")")]
     if first[:7].upper() == "INSERT " and params and not many:
         return max(len(params) // (first.count(",") + 1), 1)
-    driver = getattr(cursor, "cursor", cursor)
-
-    def counted() -> int | None:
-        return int(driver.rowcount) if driver.rowcount > 0 else None
-
-    return counted
+    return rows_of(getattr(cursor, "cursor", cursor))
 
 
 def _is_computed(value: Any) -> bool:

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
-from sealtrail.capture.audit.pending import Pending
+from sealtrail.capture.audit.pending import Pending, committing
 
 
 class Waiting(Pending):
@@ -78,32 +78,16 @@ def watch(connection: Any) -> dict[Any, Waiting]:
 
 def _commits(connection: Any, commit: Callable[..., Any], known: dict[Any, Waiting]) -> Callable[..., Any]:
     @functools.wraps(commit)
-    def committing(*args: Any) -> Any:
+    def commits(*args: Any) -> Any:
         # To switch autocommit off commits nothing.
         told = [] if args == (False,) else [one for one in known.values() if len(one) or one.broken]
         if not told:
             return commit(*args)
-        try:
-            for one in told:
-                one.prepare()
-        except BaseException as error:
-            for one in told:
-                one.failed(error)
-            # Django rolls back for errors of the database alone: what follows would commit it after all.
-            _undo(connection)
-            raise
-        try:
-            result = commit(*args)
-        except BaseException as error:
-            is_sure = _is_there(connection)
-            for one in told:
-                one.failed(error, is_sure=is_sure)
-            raise
-        for one in told:
-            one.committed()
-        return result
+        # Django rolls back for errors of the database alone: what follows would commit it after all.
+        with committing(told, lambda: _undo(connection), lambda _: _is_there(connection)):
+            return commit(*args)
 
-    return committing
+    return commits
 
 
 def _is_there(connection: Any) -> bool:

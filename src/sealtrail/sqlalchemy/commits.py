@@ -6,12 +6,10 @@ SQLAlchemy's own events come before the commit, and do not know the names of sav
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
-from sealtrail.capture.audit.pending import Pending
-from sealtrail.errors import BusyError
+from sealtrail.capture.audit.pending import Pending, committing
 
 _WATCHED: Final = "_sealtrail_watched"
 
@@ -23,9 +21,11 @@ def watch(dialect: Any) -> None:
     commit, rollback = dialect.do_commit, dialect.do_rollback
     prepare, commit_prepared = dialect.do_prepare_twophase, dialect.do_commit_twophase
 
+    def is_sure(connection: Any) -> Callable[[BaseException], bool]:
+        return lambda error: not _is_cut(dialect, connection, error)
+
     def do_commit(connection: Any) -> None:
-        # Whatever the caller does about the error, this transaction must not be committed later.
-        with _committing(connection, functools.partial(rollback, connection), dialect):
+        with committing(waiting(connection), functools.partial(rollback, connection), is_sure(connection)):
             commit(connection)
 
     def do_prepare_twophase(connection: Any, xid: Any) -> None:
@@ -37,7 +37,7 @@ def watch(dialect: Any) -> None:
         connection: Any, xid: Any, is_prepared: bool = True, recover: bool = False
     ) -> None:
         # What is prepared was announced then.
-        with _committing(connection, _nothing, dialect):
+        with committing(waiting(connection), _nothing, is_sure(connection)):
             commit_prepared(connection, xid, is_prepared, recover)
 
     dialect.do_commit = do_commit
@@ -54,28 +54,6 @@ def watch(dialect: Any) -> None:
 
 def waiting(connection: Any) -> list[Pending]:
     return [one for one in list(getattr(connection, "info", {}).values()) if isinstance(one, Pending)]
-
-
-@contextmanager
-def _committing(connection: Any, undo: Callable[[], None], dialect: Any) -> Iterator[None]:
-    told = waiting(connection)
-    try:
-        for one in told:
-            one.prepare()
-    except BusyError as error:
-        undo()
-        for one in told:
-            one.failed(error)
-        raise
-    try:
-        yield
-    except BaseException as error:
-        is_sure = not _is_cut(dialect, connection, error)
-        for one in told:
-            one.failed(error, is_sure=is_sure)
-        raise
-    for one in told:
-        one.committed()
 
 
 def _is_cut(dialect: Any, connection: Any, error: BaseException) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ColumnClaus
 
 from sealtrail import scrub
 from sealtrail.capture.audit.change import Difference
-from sealtrail.capture.audit.pending import RowChange, row
+from sealtrail.capture.audit.pending import RowChange, row, rows_of
 from sealtrail.capture.audit.state import snapshot
 from sealtrail.capture.audit.statement import every
 
@@ -227,12 +227,8 @@ def _rows(
         return result.rowcount if result.rowcount >= 0 else len(named)
     if len(named) > 1:
         return len(named)
-    cursor: Any = result.context.cursor
-
-    def counted() -> int | None:
-        return int(cursor.rowcount) if cursor.rowcount > 0 else None
-
-    return counted
+    context: Any = result.context
+    return rows_of(context.cursor)
 
 
 def _uncounted() -> None:

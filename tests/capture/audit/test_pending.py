@@ -1,9 +1,11 @@
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
 from sealtrail.capture.audit import pending
-from sealtrail.capture.audit.pending import Pending, RowChange, row
+from sealtrail.capture.audit.pending import Pending, RowChange, committing, row, rows_of
+from sealtrail.errors import BusyError
 
 
 def test_a_row_has_one_side_alone():
@@ -97,3 +99,35 @@ def test_a_commit_of_which_nobody_knows_is_recorded_as_unknown(made, events, req
     event = events()[-1]
     assert (event["event.outcome"], event["sealtrail.target.id"]) == ("unknown", "1")
     assert "error.type" in event
+
+
+def test_a_commit_that_may_not_be_made_is_undone_and_what_was_announced_is_a_failure(made, events):
+    known, other = Pending(required=True), Pending(required=True)
+    known.add(RowChange("create", "users", "1"))
+    other.broken = True
+
+    def undo():
+        # As a listener does that learns of the rollback.
+        known.clear()
+        other.clear()
+
+    with pytest.raises(BusyError), committing([known, other], undo, lambda _: True):
+        pytest.fail("it was committed")
+    assert [e["event.outcome"] for e in events()] == ["unknown", "failure"]
+
+
+@pytest.mark.parametrize(("sure", "outcomes"), [(True, []), (False, ["unknown"])])
+def test_a_commit_that_fails_is_told_as_it_is_known(made, events, sure, outcomes):
+    waiting = Pending()
+    waiting.add(RowChange("create", "users", "1"))
+    with pytest.raises(KeyError), committing([waiting], lambda: pytest.fail("undone twice"), lambda _: sure):
+        raise KeyError
+    assert [e["event.outcome"] for e in events()] == outcomes
+
+
+def test_rows_are_known_once_the_driver_knows_them():
+    cursor = SimpleNamespace(rowcount=-1)
+    counted = rows_of(cursor)
+    assert counted() is None
+    cursor.rowcount = 3
+    assert counted() == 3

@@ -6,7 +6,8 @@ recorded before the commit as well, and where that fails there is no commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
@@ -100,6 +101,15 @@ def row(old: dict[str, Any] | None, new: dict[str, Any] | None) -> Difference:
             for name, value in (held or {}).items()
         ]
     )
+
+
+def rows_of(cursor: Any) -> Callable[[], int | None]:
+    """How many rows a statement has changed, of a driver that may know only once its result was read."""
+
+    def counted() -> int | None:
+        return int(cursor.rowcount) if cursor.rowcount > 0 else None
+
+    return counted
 
 
 class Pending:
@@ -222,3 +232,32 @@ class Pending:
         beyond, self._beyond = self._beyond, {}
         why = {"cause": f"only the first {MAX_OBJECTS} changes of a transaction are recorded one by one"}
         self._changes += [RowChange(verb, table, rows=n, details=why) for (verb, table), n in beyond.items()]
+
+
+@contextmanager
+def committing(
+    told: Sequence[Pending], undo: Callable[[], None], is_sure: Callable[[BaseException], bool]
+) -> Iterator[None]:
+    """Around a commit: what waits for it is announced before, and told how it ended.
+
+    `undo` takes the transaction back where it must not be committed: whatever the caller does about the
+    error. `is_sure` says of an error whether there was no commit. Raises BusyError, and what the commit does.
+    """
+    try:
+        for one in told:
+            one.prepare()
+    except BaseException as error:
+        # Before it is undone: what is rolled back without an announcement is forgotten.
+        for one in told:
+            one.failed(error)
+        undo()
+        raise
+    try:
+        yield
+    except BaseException as error:
+        sure = is_sure(error)
+        for one in told:
+            one.failed(error, is_sure=sure)
+        raise
+    for one in told:
+        one.committed()
