@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from sealtrail.collect.intake import read_body, read_line
-from sealtrail.collect.own import Voice, head_event, successor_event
+from sealtrail.collect.own import Voice, diverged_event, head_event, successor_event
 from sealtrail.collect.spools import SpoolFollower
 from sealtrail.errors import EventError
 from sealtrail.event import canonical, check
@@ -140,3 +140,15 @@ def test_a_link_is_understood_by_the_verifier() -> None:
     line, _ = Voice(lambda: NOW).line(successor_event("audit", 7, bytes(32), b"origin\n7\nroot\n\nsigned\n"))
     entry = seal(line, suffix("2026-11-24T08:00:00.000000Z", "collector"))
     assert link_in(0, entry) == Link(0, "audit", 7, bytes(32), b"origin\n7\nroot\n\nsigned\n")
+
+
+def test_a_divergence_is_told_once_however_often_it_is_seen():
+    voice = Voice(lambda: NOW)
+    told = [diverged_event("audit", 7, "cm9vdA==", "an anchor", "it shows another root") for _ in range(2)]
+    lines = [voice.line(fields) for fields in told]
+    identities = {(fields["sealtrail.emitter"], fields["sealtrail.seq"]) for _, fields in lines}
+    assert len(identities) == 1
+    other = diverged_event("audit", 8, "cm9vdA==", "an anchor", "it shows another root")
+    assert voice.line(other)[1]["sealtrail.emitter"] not in {emitter for emitter, _ in identities}
+    for line, fields in lines:
+        assert check_line(line, reserved=True) == fields

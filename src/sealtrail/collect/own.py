@@ -7,6 +7,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from uuid_utils import uuid4, uuid7
@@ -35,6 +36,7 @@ REVIEW: Final = "sealtrail.review"
 REPORT: Final = "sealtrail.report"
 LINK: Final = "sealtrail.link"
 SIGN_OUT: Final = "sealtrail.sign-out"
+DIVERGED: Final = "sealtrail.diverged"
 
 
 def head_event(trail: str, size: int, root: bytes) -> Fields:
@@ -56,6 +58,26 @@ def successor_event(trail: str, size: int, root: bytes, note: bytes) -> Fields:
         "sealtrail.head.size": size,
         "sealtrail.head.root": b64encode(root).decode(),
         "sealtrail.head.note": note.decode(),
+    }
+
+
+def diverged_event(trail: str, size: int, root: str, where: str, what: str, *, shown: str = "") -> Fields:
+    """Something outside the folder contradicts a trail: `where` it is, and the `shown` note if there is one.
+
+    `size` and `root` (base64) are what is shown there. Named after what it says: an anchor that is looked at
+    every minute, and after every start, is told of once.
+    """
+    told = "\n".join((trail, str(size), root, where, what)).encode()
+    return {
+        "event.action": DIVERGED,
+        "event.type": ["error"],
+        "event.outcome": "failure",
+        "event.reason": what,
+        "sealtrail.target.type": "trail",
+        "sealtrail.target.id": trail,
+        "sealtrail.details": {"where": where, "size": size, "root": root, "shown": shown},
+        "sealtrail.emitter": f"diverged-{sha256(told).hexdigest()[:32]}",
+        "sealtrail.seq": 0,
     }
 
 
