@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,3 +82,20 @@ def test_an_export_is_a_query_or_a_trail_and_not_both(run: Run, data: Path, tmp_
     assert run("export", "--data", data).exit_code == 2
     assert run("export", "*", "--trail", "access", "--tlog", tmp_path / "log", "--data", data).exit_code == 2
     assert run("export", "--trail", "access", "--data", data).exit_code == 2
+
+
+def test_the_verifier_in_one_file_is_printed_and_agrees(run: Run, data: Path, tmp_path: Path) -> None:
+    printed = run("verify", "--print-verifier")
+    assert printed.exit_code == 0, printed.stderr
+    program = tmp_path / "verify_sealtrail.py"
+    program.write_text(printed.stdout)
+    run("export", "--trail", "access", "--tlog", tmp_path / "log", "--data", data)
+    key = ["--key", data / "keys" / "access.vkey"]
+    for kept, word in (
+        ([], "NOT anchored"),
+        (["--checkpoint", data / "trails/access/checkpoint"], "anchored up to"),
+    ):
+        line = [sys.executable, "-I", program, tmp_path / "log", *key, *kept]
+        done = subprocess.run(line, capture_output=True, text=True)
+        assert (done.returncode, done.stdout.splitlines()[0], done.stderr) == (0, "intact", "")
+        assert word in done.stdout

@@ -162,3 +162,12 @@ def installation(build: Callable[[str], Installation]) -> Installation:
 def grown(installation: Installation) -> Installation:
     installation.grow()
     return installation
+
+
+@pytest.fixture(scope="session")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """A grown installation whose writer has gone. Copy it to change it."""
+    made = Installation(tmp_path_factory.mktemp("settled") / "data")
+    made.grow()
+    made.close()
+    return made

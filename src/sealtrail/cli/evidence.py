@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from sealtrail.serve.source import Proving
 
 
+def _print_verifier(ctx: click.Context, option: click.Parameter, value: bool) -> None:  # noqa: ARG001 - as click calls
+    if value:
+        from sealtrail.serve.evidence import standalone_verifier
+
+        click.echo(standalone_verifier(), nl=False)
+        ctx.exit()
+
+
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=Path("sealtrail-data"))
 @click.option(
@@ -41,6 +49,14 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The entry a .tlog-proof is about.",
 )
+@click.option(
+    "--print-verifier",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_verifier,
+    help="Print a verifier in one file, for any Python from 3.8 on and nothing else, and exit.",
+)
 @options.output("table", "json")
 @click.pass_context
 def verify(
@@ -57,6 +73,7 @@ def verify(
     \b
     sealtrail verify sealtrail-data
     sealtrail verify sealtrail-data --checkpoint kept-elsewhere/audit.checkpoint
+    sealtrail verify --print-verifier > verify_sealtrail.py
 
     Exits with 0 when intact, 1 when tampered, 2 when it could not be checked.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,6 +49,11 @@ def check(
         policy=Policy.from_text(policy.read_text()) if policy is not None else None,
         entry=entry.read_bytes() if entry is not None else None,
     )
+
+
+def standalone_verifier() -> str:
+    """The text of the verifier in one file, which an auditor runs without this package."""
+    return (resources.files("sealtrail.ledger") / "standalone.py").read_text("utf-8")
 
 
 def prove(data: Path, place: str) -> Proved:
