@@ -69,6 +69,8 @@ WAYS = {
     "key list": Way(FOLDER, "key list --data {data}"),
     "key new": Way(FOLDER, "key new --role admin --data {data}"),
     "key revoke": Way(FOLDER, "key revoke {spare} --data {data}"),
+    "signer list": Way(FOLDER, "signer list --data {data}"),
+    "signer rotate": Way(FOLDER, "signer rotate --data {data}"),
     "person add": Way(FOLDER, "person add ann --role viewer --password-stdin --data {data}"),
     "person list": Way(FOLDER, "person list --data {data}"),
     "person role": Way(FOLDER, "person role ann --role auditor --data {data}"),

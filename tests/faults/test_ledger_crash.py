@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,9 @@ from sealtrail.errors import LedgerError
 from sealtrail.ledger.files import Disk
 from sealtrail.ledger.log import Log
 from sealtrail.ledger.reader import LedgerReader
-from sealtrail.ledger.sign import open_key
+from sealtrail.ledger.recover import handovers_of
+from sealtrail.ledger.rotation import prepare, settle
+from sealtrail.ledger.sign import open_key, read_vkey
 from sealtrail.ledger.verify import verify
 
 ENTRIES = 256
@@ -107,6 +110,8 @@ class Crashing(Unsynced):
         if source.is_dir():
             super().rename(source, target)
         else:
+            # Without the rename, both are as they were.
+            self._undo.append((source, source.read_bytes()))
             self._undo.append((target, target.read_bytes() if target.exists() else None))
             self._synced[target] = self._synced.pop(source, source.stat().st_size)
             super().rename(source, target)
@@ -151,6 +156,7 @@ class Crashing(Unsynced):
                 path.unlink(missing_ok=True)
             else:
                 path.write_bytes(old)
+                path.chmod(0o600)
         for path, size in self._synced.items():
             if path.is_file() and path.stat().st_size > size and path not in dict(self._undo):
                 os.truncate(path, size)
@@ -286,6 +292,83 @@ def test_what_outlived_its_writer_in_memory_is_made_durable_before_it_counts(tmp
     disk.power_failure()
     assert told == 5
     judge(tmp_path, told, "after both")
+
+
+def statement(old: str, new: str, number: int) -> bytes:
+    line = (
+        f'{{"event.action":"sealtrail.key.rotate","sealtrail.key.new":"{new}","sealtrail.key.old":"{old}",'
+        f'"sealtrail.kind":"system"'
+    )
+    return f'{line},"event.ingested":"2026-11-24T08:00:00.{number:06d}Z","sealtrail.source":"s"}}'.encode()
+
+
+def hand_over(data: Path, disk: Disk, told: list[int]) -> None:
+    """One life of a writer that hands its trail over to a new key."""
+    keys, folder = data / "keys", data / "trails" / "audit"
+    log = Log.open(folder, "audit", open_key(keys, "audit", disk=Unsynced()), disk, volume_entries=ENTRIES)
+    try:
+        log.append([entry(n) for n in range(log.size, log.size + 3)])
+        log.sync()
+        told[0] = log.size
+        signer = prepare(keys, "audit", log.key, disk)
+        said = statement(log.key.text, signer.key.text, log.size)
+        index = log.append([said])[0]
+        log.sync()
+        told[0] = log.size
+        log.hand_over(signer, index, said)
+        settle(keys, "audit", handovers_of(folder), disk)
+        log.append([entry(n) for n in range(log.size, log.size + 2)])
+        log.sync()
+        told[0] = log.size
+        log.publish()
+    finally:
+        log.close()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("spared", [None, 0], ids=["killed", "power-failure"])
+def test_a_crash_at_any_call_of_a_hand_over_leaves_one_key_that_signs(tmp_path, after, spared):
+    """The first key alone leads whoever knows it through what is left, and to the key that goes on."""
+
+    def begun(name: str) -> Path:
+        return Path(shutil.copytree(tmp_path / "before", tmp_path / name))
+
+    (tmp_path / "before").mkdir()
+    key = open_key(tmp_path / "before" / "keys", "audit")
+    log = Log.open(tmp_path / "before" / "trails" / "audit", "audit", key, volume_entries=ENTRIES)
+    log.append([entry(0)])
+    log.sync()
+    log.publish()
+    log.close()
+    whole, disk = begun("whole"), Crashing()
+    hand_over(whole, disk, [0])
+    assert disk.calls > 30
+    keys_left = set()
+    for at in range(disk.calls):
+        data, told, where = begun(f"at-{at}"), [0], f"call {at} of {disk.calls}"
+        first = read_vkey(data / "keys" / "audit.vkey")
+        failing = Crashing(at, after=after)
+        with pytest.raises(Power):
+            hand_over(data, failing, told)
+        if spared is not None:
+            failing.power_failure(spared)
+        folder = data / "trails" / "audit"
+        assert verify(data, keys=[first], workers=1, volume_entries=ENTRIES).verdict == "intact", where
+        for _ in range(2):
+            settle(data / "keys", "audit", handovers_of(folder), Unsynced())
+        key = open_key(data / "keys", "audit", disk=Unsynced())
+        log = Log.open(folder, "audit", key, Unsynced(), volume_entries=ENTRIES)
+        assert log.size >= told[0], where
+        log.append([entry(log.size)])
+        log.sync()
+        log.publish()
+        log.close()
+        for known in ([first], []):
+            found = verify(data, keys=known, workers=1, volume_entries=ENTRIES)
+            assert found.verdict == "intact", (where, found.lines())
+        assert sorted(path.name for path in (data / "keys").glob("*.key*")) == ["audit.key"], where
+        keys_left.add(key.key == first)
+    assert keys_left == {True, False}
 
 
 CHILD = textwrap.dedent(

@@ -13,7 +13,10 @@ from sealtrail.ledger.checkpoint import history_notes, history_record
 from sealtrail.ledger.files import Disk
 from sealtrail.ledger.log import Log
 from sealtrail.ledger.note import base64_text
+from sealtrail.ledger.reader import LedgerReader
+from sealtrail.ledger.recover import handovers_of
 from sealtrail.ledger.report import Report
+from sealtrail.ledger.rotation import prepare, settle
 from sealtrail.ledger.sign import open_key
 from sealtrail.ledger.verify import verify
 
@@ -44,6 +47,7 @@ class Installation:
 
     def open(self) -> None:
         for name in self.trails:
+            settle(self.data / "keys", name, handovers_of(self.folder(name)), Unsynced())
             key = open_key(self.data / "keys", name, disk=Unsynced())
             self.logs[name] = Log.open(
                 self.data / "trails" / name, name, key, Unsynced(), volume_entries=ENTRIES
@@ -97,6 +101,33 @@ class Installation:
         line = self._line(sealtrail__kind="system", **fields)
         self.logs[trail].append([seal(line, self._ending())])
         self.logs[trail].sync()
+
+    def rotate(self, trail: str = "audit", *, upto: str = "done") -> None:
+        """Hand a trail over to a new key as the pipeline does; `upto` names the step after which to stop."""
+        log = self.logs[trail]
+        signer = prepare(self.data / "keys", trail, log.key, Unsynced())
+        self.system(
+            trail,
+            event__action="sealtrail.key.rotate",
+            sealtrail__key__old=log.key.text,
+            sealtrail__key__new=signer.key.text,
+        )
+        index = log.size - 1
+        self.heads()
+        if upto == "stated":
+            return
+        log.hand_over(signer, index, self.entry(trail, index))
+        for other in self.logs.values():
+            other.publish()
+        if upto == "done":
+            settle(self.data / "keys", trail, handovers_of(self.folder(trail)), Unsynced())
+
+    def entry(self, trail: str, index: int) -> bytes:
+        reader = LedgerReader(self.data, volume_entries=ENTRIES)
+        try:
+            return reader.entry(trail, index)
+        finally:
+            reader.close()
 
     def heads(self) -> None:
         """Record each head in the other trail, durably, but sign nothing."""

@@ -4,6 +4,7 @@ import pytest
 
 from sealtrail.ledger import history
 from sealtrail.ledger.checkpoint import Checkpoint, history_record
+from sealtrail.ledger.handover import Keychain
 from sealtrail.ledger.history import read_history
 from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.note import sign_note
@@ -19,7 +20,7 @@ def note(size: int, key: TrailKey = KEY, origin: str = "a/audit") -> bytes:
 
 def read(folder, *notes: bytes, tail: bytes = b"") -> history.History:
     (folder / "checkpoints").write_bytes(b"".join(map(history_record, notes)) + tail)
-    return read_history(folder, [KEY.key], "a/audit", Workers(1))
+    return read_history(folder, Keychain.of([KEY.key]), "a/audit", Workers(1))
 
 
 def test_sizes_and_roots_are_found_by_size(tmp_path):

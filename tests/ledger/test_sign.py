@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from sealtrail.errors import LedgerError, UsageError
@@ -50,6 +52,34 @@ def test_a_key_behind_a_link_is_refused(tmp_path):
     (tmp_path / "keys" / "audit.key").symlink_to(tmp_path / "moved")
     with pytest.raises(LedgerError):
         open_key(tmp_path / "keys", "audit")
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
+def test_keys_in_a_folder_that_others_can_write_in_are_refused(tmp_path, mode):
+    open_key(tmp_path / "keys", "audit")
+    (tmp_path / "keys").chmod(mode)
+    with pytest.raises(LedgerError, match="others can write") as caught:
+        open_key(tmp_path / "keys", "audit")
+    assert caught.value.code == "ledger.key"
+
+
+def test_a_pipe_in_place_of_a_key_is_refused_and_waited_for_by_nobody(tmp_path):
+    open_key(tmp_path / "keys", "audit")
+    (tmp_path / "keys" / "audit.key").unlink()
+    os.mkfifo(tmp_path / "keys" / "audit.key", 0o600)
+    with pytest.raises(LedgerError, match="not a file"):
+        open_key(tmp_path / "keys", "audit")
+
+
+def test_what_was_planted_where_a_key_is_written_is_not_written_into(tmp_path):
+    planted = tmp_path / "keys" / "audit.key.tmp"
+    planted.parent.mkdir(mode=0o700)
+    planted.touch(mode=0o666)
+    planted.chmod(0o666)
+    with planted.open() as reader:
+        open_key(tmp_path / "keys", "audit")
+        assert reader.read() == ""
+    assert (tmp_path / "keys" / "audit.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_public_half_is_made_again_after_a_crash_between_the_two(tmp_path):

@@ -11,11 +11,13 @@ import pytest
 from sealtrail.errors import LedgerError, TamperedError, UsageError
 from sealtrail.event import read
 from sealtrail.ledger.reader import LedgerReader
+from sealtrail.ledger.sign import read_vkey
 from sealtrail.ledger.verify import verify
 from sealtrail.serve import restoring
 from sealtrail.serve.backup import backup
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.restoring import restore
+from sealtrail.serve.signers import rotate
 from sealtrail.serve.writing import Collector
 
 
@@ -49,6 +51,22 @@ def test_a_restored_folder_cannot_sign_for_the_trails_it_was_made_of(copy, tmp_p
     restore(copy, tmp_path / "second")
     keys = {(tmp_path / at / "keys" / "audit-2.vkey").read_text() for at in ("restored", "second")}
     assert len(keys) == 2
+
+
+def test_trails_with_new_keys_are_copied_and_restored_and_lead_from_the_first_key(copy, line, tmp_path):
+    data = tmp_path / "data"
+    first = {trail: read_vkey(data / "keys" / f"{trail}.vkey") for trail in ("access", "audit")}
+    with Collector(Folder(data), guard=False) as collector:
+        rotate(data, [], "ann")
+        collector.submit("key:1", [line(seq) for seq in range(10, 20)])
+        backup(data, tmp_path / "second")
+        rotate(data, [], "ann")
+    done = restore(tmp_path / "second", tmp_path / "restored")
+    assert done.report.verdict == "intact"
+    keys = [*first.values(), *(read_vkey(tmp_path / "restored" / "keys" / f"{t}-2.vkey") for t in first)]
+    report = verify(tmp_path / "restored", keys=keys, workers=1)
+    assert report.verdict == "intact", report.lines()
+    assert {trail.key_source for trail in report.trails} == {"given"}
 
 
 def test_a_restore_is_an_event_and_everything_is_private(copy, tmp_path):

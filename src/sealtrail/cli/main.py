@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "rules": "rules:rules",
     "scrub": "scrubbing:scrub",
     "key": "keys:key",
+    "signer": "signers:signer",
     "person": "people:person",
     "alerts": "alerts:alerts",
     "notify": "notify:notify",

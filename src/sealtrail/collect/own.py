@@ -34,6 +34,7 @@ RESTORE: Final = "sealtrail.restore"
 VERIFY: Final = "sealtrail.verify"
 REVIEW: Final = "sealtrail.review"
 REPORT: Final = "sealtrail.report"
+ROTATE: Final = "sealtrail.key.rotate"
 LINK: Final = "sealtrail.link"
 SIGN_OUT: Final = "sealtrail.sign-out"
 DIVERGED: Final = "sealtrail.diverged"
@@ -78,6 +79,20 @@ def diverged_event(trail: str, size: int, root: str, where: str, what: str, *, s
         "sealtrail.details": {"where": where, "size": size, "root": root, "shown": shown},
         "sealtrail.emitter": f"diverged-{sha256(told).hexdigest()[:32]}",
         "sealtrail.seq": 0,
+    }
+
+
+def rotate_event(trail: str, old: str, new: str, by: str, reason: str, request: str = "") -> Fields:
+    """`trail` goes on under the key `new`: in force with a checkpoint that both keys sign."""
+    return {
+        "event.action": ROTATE,
+        "event.type": ["change"],
+        "event.reason": reason or "a new signing key, from the checkpoint on that both keys sign",
+        "user.id": by,
+        "sealtrail.range.trail": trail,
+        "sealtrail.key.old": old,
+        "sealtrail.key.new": new,
+        **({"sealtrail.details": {"request": request}} if request else {}),
     }
 
 

@@ -29,7 +29,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from sealtrail.collect.own import Voice, head_event, successor_event
+from sealtrail.collect.own import Voice, head_event, rotate_event, successor_event
 from sealtrail.collect.seen import Seen
 from sealtrail.collect.timing import Spread
 from sealtrail.errors import BusyError, LedgerError, SealtrailError, TamperedError
@@ -52,7 +52,10 @@ from sealtrail.event.entry import ingested, seal, stamp, suffix
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.log import Log
+from sealtrail.ledger.note import Signer
 from sealtrail.ledger.reader import LedgerReader
+from sealtrail.ledger.recover import handovers_of
+from sealtrail.ledger.rotation import settle
 from sealtrail.ledger.sign import open_key
 from sealtrail.settings import Settings
 from sealtrail.spool.rejects import Rejects
@@ -98,6 +101,7 @@ def open_trails(
         logs = {}
         for base in TRAILS:
             trail = trail_name(base, generation)
+            settle(keys, trail, handovers_of(trails / trail))
             key = open_key(keys, trail, origin=origin)
             logs[trail] = Log.open(trails / trail, trail, key, volume_entries=volume_entries)
             opened.callback(logs[trail].close)
@@ -154,6 +158,16 @@ class Mark(msgspec.Struct):
     future: Future[Position]
 
 
+class Rotation(msgspec.Struct):
+    """Trails go on under new keys. The future resolves when the new keys sign."""
+
+    signers: Mapping[str, Signer]
+    by: str
+    reason: str
+    request: str
+    future: Future[Position]
+
+
 class Pipeline:
     """The only writer. `submit` may be called from any thread."""
 
@@ -182,7 +196,7 @@ class Pipeline:
         self._free_space = free_space
         self._seen_path = seen_path
         self._clock = clock
-        self._queue: queue.SimpleQueue[Submission | Mark | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Submission | Mark | Rotation | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._waiting = 0
         self._refusing: SealtrailError | None = None
@@ -255,6 +269,21 @@ class Pipeline:
             self._queue.put(Mark(future))
         return future
 
+    def rotate(
+        self, signers: Mapping[str, Signer], by: str, reason: str = "", request: str = ""
+    ) -> Future[Position]:
+        """Hand trails over to new keys; the future gives the size of each at its hand-over.
+
+        A statement that names both keys becomes an entry of the trail, and of the audit trail where that is
+        another one, and then old and new key sign it together.
+        """
+        future: Future[Position] = Future()
+        with self._gate:
+            if self._refusing is not None:
+                raise self._refusing
+            self._queue.put(Rotation(signers, by, reason, request, future))
+        return future
+
     def ready(self) -> str:
         """Empty when lines are accepted, else why they are not."""
         with self._gate:
@@ -304,7 +333,7 @@ class Pipeline:
     def _turn(self) -> bool:
         """One commit, or one quiet moment. False when it is time to end."""
         batch: list[Submission] = []
-        mark: Mark | None = None
+        mark: Mark | Rotation | None = None
         size, last = 0, False
         try:
             item = self._queue.get(timeout=self._patience())
@@ -312,7 +341,7 @@ class Pipeline:
                 if item is None:
                     last = True
                     break
-                if isinstance(item, Mark):
+                if isinstance(item, Mark | Rotation):
                     mark = item
                     break
                 # From here on a waiter that goes away can no longer take the submission back.
@@ -329,7 +358,9 @@ class Pipeline:
         try:
             if batch:
                 self._commit(batch, size)
-            if mark is not None:
+            if isinstance(mark, Rotation):
+                mark.future.set_result(self._rotate(mark))
+            elif mark is not None:
                 if self._news:
                     self._sign()
                 mark.future.set_result(self.heads())
@@ -441,30 +472,60 @@ class Pipeline:
         self._last = now
         return now
 
-    def _sign(self) -> None:
+    def _own(self, says: Mapping[str, Sequence[Fields]]) -> dict[str, list[Entry]]:
+        """Write events of the collector's own to the trails that are named, in one commit, durably."""
+        start, moment = self.heads(), self._moment()
+        ending = suffix(moment, self._voice.source)
+        fresh: dict[str, list[Entry]] = {trail: [] for trail in self._logs}
+        for trail in self._logs:
+            for said in says.get(trail, ()):
+                line, fields = self._voice.line(said)
+                self._seen.add(self._voice.source, fields["sealtrail.emitter"], fields["sealtrail.seq"], line)
+                known = {**fields, "event.ingested": moment, "sealtrail.source": self._voice.source}
+                index = start[trail] + len(fresh[trail])
+                fresh[trail].append(Entry(trail, index, seal(line, ending), known))
+        self._write(fresh)
+        return fresh
+
+    def _rotate(self, asked: Rotation) -> Position:
+        """The statements, durable, then a checkpoint of every trail, which hands those of `asked` over."""
+        start, audit = self.heads(), self.trail("audit")
+        says: dict[str, list[Fields]] = {trail: [] for trail in self._logs}
+        for trail, signer in asked.signers.items():
+            said = rotate_event(
+                trail, self._logs[trail].key.text, signer.key.text, asked.by, asked.reason, asked.request
+            )
+            for place in {trail, audit}:
+                says[place].append(said)
+        fresh = self._own(says)
+        self._hand_on(fresh, start, self.heads())
+        states = {
+            trail: next(e for e in fresh[trail] if e.fields["sealtrail.range.trail"] == trail)
+            for trail in asked.signers
+        }
+        self._sign({trail: (signer, states[trail]) for trail, signer in asked.signers.items()})
+        return {trail: self._logs[trail].published for trail in asked.signers}
+
+    def _sign(self, hand_over: Mapping[str, tuple[Signer, Entry]] | None = None) -> None:
         """Record each trail's head in the other trail, then sign all of them.
 
         The record is the last entry under each checkpoint, so a checkpoint that is removed from the history
         leaves an entry that proves it was there. These records are not news: otherwise they would never end.
         """
         start = self.heads()
-        moment = self._moment()
-        ending = suffix(moment, self._voice.source)
-        fresh: dict[str, list[Entry]] = {trail: [] for trail in self._logs}
         roots = {trail: self._logs[trail].head() for trail in self._logs}
-        for trail in self._logs:
-            for other, (size, root) in roots.items():
-                if other != trail:
-                    line, fields = self._voice.line(head_event(other, size, root))
-                    self._seen.add(
-                        self._voice.source, fields["sealtrail.emitter"], fields["sealtrail.seq"], line
-                    )
-                    known = {**fields, "event.ingested": moment, "sealtrail.source": self._voice.source}
-                    index = start[trail] + len(fresh[trail])
-                    fresh[trail].append(Entry(trail, index, seal(line, ending), known))
-        self._write(fresh)
-        for log in self._logs.values():
-            log.publish()
+        fresh = self._own(
+            {
+                trail: [head_event(other, *root) for other, root in roots.items() if other != trail]
+                for trail in self._logs
+            }
+        )
+        for trail, log in self._logs.items():
+            if hand_over is not None and trail in hand_over:
+                signer, statement = hand_over[trail]
+                log.hand_over(signer, statement.index, statement.data)
+            else:
+                log.publish()
         self._news = False
         self._signed_at = self._clock()
         end = self.heads()

@@ -156,6 +156,8 @@ _TABLE: Final = (
     Field("sealtrail.head.size", "long", "entries in the other trail"),
     Field("sealtrail.head.root", "keyword", "base64 root hash of the other trail at that size"),
     Field("sealtrail.head.note", "text", "signed note of the trail this one goes on from, after a restore"),
+    Field("sealtrail.key.old", "keyword", "public key (C2SP vkey) that a trail was signed with up to here"),
+    Field("sealtrail.key.new", "keyword", "public key (C2SP vkey) that a trail is handed over to"),
     Field("sealtrail.range.trail", "keyword", "trail a gap, prune or hold speaks of"),
     Field("sealtrail.range.emitter", "keyword", "emitter a gap speaks of"),
     Field("sealtrail.range.first", "long", "first number concerned"),

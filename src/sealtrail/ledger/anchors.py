@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sealtrail.errors import SealtrailError, TamperedError
 from sealtrail.ledger.checkpoint import Checkpoint
-from sealtrail.ledger.note import ED25519, Note, VerifyKey, verify_note
+from sealtrail.ledger.handover import Handover, Keychain
+from sealtrail.ledger.note import ED25519, Note, VerifyKey
 from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.report import Report, TrailReport
 
@@ -29,32 +30,56 @@ class Anchors:
         keys: Sequence[VerifyKey] = (),
         policy: Policy | None = None,
         now: int = 0,
+        handovers: Sequence[Handover] = (),
     ) -> None:
-        """`now` in seconds since 1970: cosignatures from the future do not count."""
+        """`now` in seconds since 1970: cosignatures from the future do not count.
+
+        `handovers`, oldest first, lead from given keys to keys of the same log that were not given.
+        """
         self.kept = sorted((Kept(data) for data in checkpoints), key=lambda kept: kept.checkpoint.size)
         self.keys = (*keys, *(policy.logs if policy is not None else ()))
         self._policy = policy
         self._now = now
+        self._handovers = tuple(handovers)
 
     def keys_for(self, origin: str) -> tuple[VerifyKey, ...]:
         """Given keys of the log with this origin."""
         return tuple(key for key in self.keys if key.name == origin and key.type == ED25519)
 
-    def check_signature(self, report: TrailReport, origin: str, note: Note, file: str = "") -> None:
-        """Check a checkpoint of a log that comes without its key, by the keys that were given."""
+    def chain(self, trusted: Iterable[VerifyKey], handovers: Sequence[Handover] = ()) -> Keychain:
+        """Who may sign, by the trusted keys and the hand-overs found with the log, or those given."""
+        trusted = tuple(trusted)
+        origins = {key.name for key in trusted}
+        return Keychain.of(trusted, handovers or [one for one in self._handovers if one.old.name in origins])
+
+    def check_signature(
+        self,
+        report: TrailReport,
+        checkpoint: Checkpoint,
+        note: Note,
+        file: str = "",
+        handovers: Sequence[Handover] = (),
+    ) -> Keychain:
+        """Check a checkpoint of a log that comes without its key, by the keys that were given.
+
+        Gives the keys of its origin that are known.
+        """
+        origin = checkpoint.origin
         signers = {(line.name, line.key_id) for line in note.signatures}
         keys = self.keys_for(origin) or tuple(key for key in self.keys if (key.name, key.id) in signers)
         if not keys:
             given = f" (given: {', '.join(key.name for key in self.keys)})" if self.keys else ""
             report.unchecked(f"no key of {origin} was given{given}: the signature was not checked")
-            return
+            return Keychain()
         report.key_source = "given"
+        chain = self.chain(keys, handovers)
         try:
-            verify_note(note, keys)
+            chain.check(note, checkpoint.size)
             if keys[0].name != origin:
                 report.problem(None, f"{keys[0].name} signed it, and it speaks of {origin}", file)
         except TamperedError as error:
             report.problem(None, error.what, file)
+        return chain if chain.name == origin else Keychain()
 
     def sizes(self, origin: str) -> list[int]:
         """Sizes of kept checkpoints of this origin."""
@@ -63,7 +88,7 @@ class Anchors:
     def judge(
         self,
         report: TrailReport,
-        keys: Sequence[VerifyKey],
+        chain: Keychain,
         root_at: Callable[[int], bytes | None],
         note: Note | None,
     ) -> None:
@@ -71,7 +96,7 @@ class Anchors:
         for kept in self.kept:
             if kept.checkpoint.origin == report.origin:
                 kept.used = True
-                self._hold(report, kept, keys, root_at)
+                self._hold(report, kept, chain, root_at)
         if self._policy is None or note is None:
             return
         met, names = self._policy.cosigned(note, self._now)
@@ -86,14 +111,14 @@ class Anchors:
         self,
         report: TrailReport,
         kept: Kept,
-        keys: Sequence[VerifyKey],
+        chain: Keychain,
         root_at: Callable[[int], bytes | None],
     ) -> None:
         size = kept.checkpoint.size
         name = f"the kept checkpoint of {size:,} entries"
-        if keys:
+        if chain.spans:
             try:
-                verify_note(kept.note, keys)
+                chain.check(kept.note, size)
             except TamperedError as error:
                 report.problem(None, f"{name} and this log do not have one key: {error.what}")
                 return

@@ -22,6 +22,7 @@ from sealtrail.ledger.files import Disk, open_reading, read_exactly, read_file, 
 from sealtrail.ledger.layout import (
     CHECKPOINT,
     FRAME_ENTRIES,
+    HANDOVERS,
     HISTORY,
     MAX_PAYLOAD_BYTES,
     PRUNED,
@@ -38,7 +39,7 @@ from sealtrail.ledger.layout import (
 )
 from sealtrail.ledger.merkle import leaf_hashes
 from sealtrail.ledger.note import MAX_NOTE_BYTES
-from sealtrail.ledger.recover import MAX_SEALED_BYTES
+from sealtrail.ledger.recover import MAX_SEALED_BYTES, handovers_of
 from sealtrail.ledger.trail import TrailReader
 from sealtrail.ledger.volume import seal_volume
 
@@ -78,6 +79,9 @@ def copy_trail(
         while (len(sealed) + 1) * volume_entries <= signed:
             sealed.append(seal_volume(target, len(sealed), volume_entries, disk))
             disk.unlink(target / active_name(len(sealed) - 1))
+        handovers = b"".join(one.data for one in handovers_of(source) if one.size <= size)
+        if handovers:
+            write_new(disk, target / HANDOVERS, handovers)
         for torn in sorted(source.glob("torn-*")):
             copy_file(torn, target / torn.name, disk)
         write_new(disk, target / CHECKPOINT, note)

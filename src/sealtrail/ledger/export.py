@@ -7,7 +7,7 @@ from pathlib import Path
 from sealtrail.errors import TamperedError, UsageError
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import Disk, refusals, write_new
-from sealtrail.ledger.layout import CHECKPOINT, TILE_LEVELS, TILE_WIDTH, records, tile_path
+from sealtrail.ledger.layout import CHECKPOINT, HANDOVERS, TILE_LEVELS, TILE_WIDTH, records, tile_path
 from sealtrail.ledger.merkle import CompactRange, climb, leaf_hashes
 from sealtrail.ledger.reader import LedgerReader
 
@@ -51,6 +51,9 @@ def export_tlog(reader: LedgerReader, trail: str, target: Path) -> Checkpoint:
             level += 1
         if tree.size != checkpoint.size or tree.root() != checkpoint.root:
             raise TamperedError("the entries do not lead to the root that was signed", trail=trail)
+        handovers = [one for one in reader.handovers(trail) if one.size <= checkpoint.size]
+        if handovers:  # nothing of C2SP: it leads who knows an old key to the one that signed
+            put(HANDOVERS, b"".join(one.data for one in handovers))
         # Last: a folder with a checkpoint is whole.
         put(CHECKPOINT, note)
     return checkpoint

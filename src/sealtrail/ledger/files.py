@@ -15,9 +15,16 @@ class Disk:
     """The operating system's calls, one method each. Raises OSError as they do."""
 
     def create(self, path: Path, *, fresh: bool = False) -> int:
-        """Open for appending; `fresh` empties the file first. Never follows a link planted in the folder."""
+        """Open for appending; `fresh` makes a new file in place of one that is left there.
+
+        Never follows a link planted in the folder. What is left is not written into either: its mode, and who
+        holds it open, would be somebody else's choice.
+        """
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        return os.open(path, flags | (os.O_TRUNC if fresh else 0), FILE_MODE)
+        if fresh and not path.is_symlink():
+            path.unlink(missing_ok=True)
+            flags |= os.O_EXCL
+        return os.open(path, flags, FILE_MODE)
 
     def write(self, fd: int, data: memoryview) -> int:
         """Write some of `data`; the number of bytes written may be less than all."""
@@ -100,8 +107,8 @@ def read_exactly(fd: int, count: int, offset: int) -> bytes:
 
 
 def open_reading(path: Path) -> int:
-    """A file descriptor for reading, never through a link."""
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    """A file descriptor for reading, never through a link, and never waiting for a pipe's other end."""
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def read_file(path: Path, limit: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +14,10 @@ import msgspec
 from sealtrail.errors import SealtrailError
 from sealtrail.ledger.checkpoint import Checkpoint, history_notes
 from sealtrail.ledger.files import open_reading, read_exactly
+from sealtrail.ledger.handover import Keychain
 from sealtrail.ledger.layout import HISTORY
 from sealtrail.ledger.merkle import HASH_BYTES
-from sealtrail.ledger.note import MAX_NOTE_BYTES, VerifyKey, verify_note
+from sealtrail.ledger.note import MAX_NOTE_BYTES
 from sealtrail.ledger.workers import Workers
 
 _CHUNK: Final = 1 << 20
@@ -32,10 +33,10 @@ Checked = tuple[int, bytes] | str
 
 
 class NotesTask(msgspec.Struct, frozen=True):
-    """Check these notes against these keys; no keys, no signatures."""
+    """Check these notes against these keys; where no key is known, no signatures."""
 
     notes: tuple[bytes, ...]
-    keys: tuple[VerifyKey, ...]
+    chain: Keychain
     origin: str
 
 
@@ -49,8 +50,8 @@ def _check(data: bytes, task: NotesTask) -> Checked:
         checkpoint, note = Checkpoint.from_note(data)
         if task.origin and checkpoint.origin != task.origin:
             return f"it speaks of {checkpoint.origin}, not of {task.origin}"
-        if task.keys:
-            verify_note(note, task.keys)
+        if task.chain.spans:
+            task.chain.check(note, checkpoint.size)
     except SealtrailError as error:
         return error.what
     return checkpoint.size, checkpoint.root
@@ -92,11 +93,11 @@ class History:
             self._roots += found[1]
 
 
-def read_history(folder: Path, keys: Sequence[VerifyKey], origin: str, workers: Workers) -> History:
+def read_history(folder: Path, chain: Keychain, origin: str, workers: Workers) -> History:
     """Read `checkpoints` and check every signature in it. Raises FileNotFoundError."""
     history = History()
     path = folder / HISTORY
-    tasks = (NotesTask(tuple(notes), tuple(keys), origin) for notes in _batches(path, history))
+    tasks = (NotesTask(tuple(notes), chain, origin) for notes in _batches(path, history))
     number = 0
     for results in workers.map(check_notes, tasks, spread=path.stat().st_size > SPREAD_BYTES):
         for found in results:

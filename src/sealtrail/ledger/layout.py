@@ -7,6 +7,7 @@ trails/<trail>/
     volume-000011.zst   a sealed volume: bundle records in the zstd seekable format
     volume-000011.tile  its C2SP level-1 tile: the hash of every 256 entries
     sealed              a line a sealed volume: number, root, SHA-256 of the .zst, bytes of the .zst
+    handovers           the hand-overs to new keys, oldest first; absent while there was none (handover)
     pruned              first index that is still kept; absent while nothing was pruned
     torn-000000786432   bytes that recovery cut off at that index; never read again, kept for people
 """
@@ -32,6 +33,7 @@ CHECKPOINT: Final = "checkpoint"
 HISTORY: Final = "checkpoints"
 SEALED: Final = "sealed"
 PRUNED: Final = "pruned"
+HANDOVERS: Final = "handovers"
 TEMPORARY: Final = ".tmp"  # suffix of what is written first and renamed when whole
 NEW_TRAIL: Final = ".new-"  # prefix of a trail folder that is not whole yet
 
@@ -58,7 +60,7 @@ def torn_name(index: int) -> str:
 def is_ledger_name(name: str) -> bool:
     """Does a file of this name belong in a trail folder?"""
     return (
-        name in {CHECKPOINT, HISTORY, SEALED, PRUNED}
+        name in {CHECKPOINT, HISTORY, HANDOVERS, SEALED, PRUNED}
         or _NUMBERED.fullmatch(name) is not None
         or name.startswith("torn-")
         or name.endswith(TEMPORARY)

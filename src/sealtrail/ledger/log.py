@@ -6,6 +6,8 @@ What is on the disk, and what a crash after each step leaves:
     sync     fdatasync of the active file     -> there for good; producers are told now
     publish  a note in the history, synced    -> signed; `checkpoint` may be one behind, recovery completes it
              then `checkpoint`, by rename     -> the old one or the new one, never a mixture
+    hand over a proof in `handovers`, rename  -> decided: the checkpoint in it is published at the next start
+             then as `publish`                -> from here on the new key signs
     seal     .zst and .tile, synced, renamed  -> files nobody lists; recovery removes them
              the line in `sealed`, by rename  -> the volume is sealed; its active file is a leftover
              the active file is removed
@@ -24,9 +26,11 @@ from sealtrail.errors import LedgerError, TamperedError, UsageError
 from sealtrail.event.entry import ingested
 from sealtrail.ledger.checkpoint import Checkpoint, history_record
 from sealtrail.ledger.files import Disk, refusals, replace, write_all, write_new
+from sealtrail.ledger.handover import Handover, Keychain
 from sealtrail.ledger.heads import head_in
 from sealtrail.ledger.layout import (
     CHECKPOINT,
+    HANDOVERS,
     HISTORY,
     MAX_ENTRY_BYTES,
     MAX_PAYLOAD_BYTES,
@@ -41,8 +45,10 @@ from sealtrail.ledger.layout import (
     volume_level,
 )
 from sealtrail.ledger.merkle import EMPTY_ROOT, CompactRange, leaf_hashes
-from sealtrail.ledger.note import Signer, sign_note
-from sealtrail.ledger.recover import Cut, State, joined, recover
+from sealtrail.ledger.note import Signer, VerifyKey, sign_note
+from sealtrail.ledger.proof import TlogProof, prove_inclusion
+from sealtrail.ledger.recover import Cut, State, handovers_of, joined, recover
+from sealtrail.ledger.trail import TrailReader
 from sealtrail.ledger.volume import seal_volume
 
 _CLOSED: Final = "the log is closed"
@@ -63,6 +69,7 @@ class Log:
         self._lock_fd = -1
         self._active: dict[int, int] = {}  # volume -> file descriptor that has not been synced to its end
         self._new_files = False
+        self._handovers: list[Handover] = []
         self._sealing = threading.Lock()
 
     @classmethod
@@ -87,7 +94,10 @@ class Log:
                 if not folder.exists():
                     log._create()
                 log._lock()
-                log._begin(recover(folder, trail, signer.key, volume_entries, log._disk))
+                log._handovers = log._handed_over()
+                chain = Keychain.of([signer.key], log._handovers)
+                log._begin(recover(folder, trail, chain, volume_entries, log._disk))
+            log._finish_handover()
             last = log._last_entry
             if last and log.size > log._published.size and head_in(0, last) is not None:
                 # The head of another trail is always the last entry under a checkpoint, and the verifier
@@ -152,6 +162,11 @@ class Log:
         return self._note
 
     @property
+    def key(self) -> VerifyKey:
+        """The public key the trail is signed with."""
+        return self._signer.key
+
+    @property
     def published(self) -> int:
         """The size the latest signed note speaks of."""
         return self._published.size
@@ -209,7 +224,60 @@ class Log:
         if size == self._published.size:
             return self._note
         checkpoint = Checkpoint(self._signer.key.name, size, root)
-        note = sign_note(checkpoint.text, [self._signer]).data
+        return self._publish(checkpoint, sign_note(checkpoint.text, [self._signer]).data)
+
+    def hand_over(self, signer: Signer, index: int, entry: bytes) -> bytes:
+        """Sign what is durable with the old key and with that of `signer`, which signs alone from here on.
+
+        `entry` is the statement, at `index`. Gives the note. `handovers` comes first: with it the hand-over
+        is decided, and whoever opens the trail after a crash needs the new key. Before it nothing happened.
+        """
+        self._check_usable()
+        size, root = self.head()
+        checkpoint = Checkpoint(self._signer.key.name, size, root)
+        note = sign_note(checkpoint.text, [self._signer, signer]).data
+        with self._poisoning():
+            reader = TrailReader(self._folder, volume_entries=self._entries)
+            try:
+                reader.refresh()
+                path = prove_inclusion(index, size, reader.node)
+            finally:
+                reader.close()
+            # Checks what it is made of: a hand-over that convinces nobody would lock the trail.
+            one = Handover.of(TlogProof(index, tuple(path), note, entry))
+            decided = [*self._handovers, one]
+            replace(self._disk, self._folder / HANDOVERS, b"".join(h.data for h in decided))
+        self._handovers, self._signer = decided, signer
+        return self._publish(checkpoint, note)
+
+    def _handed_over(self) -> list[Handover]:
+        """The hand-overs of the trail, the last of which is to our key."""
+        try:
+            found = handovers_of(self._folder)
+        except LedgerError as error:
+            raise TamperedError(f"{self._folder / HANDOVERS}: {error.what}", trail=self.trail) from None
+        if found and found[-1].new != self._signer.key:
+            raise LedgerError(
+                "ledger.key",
+                f"{self.trail} was handed over to the key {found[-1].new.text}, and this is another one",
+                hint="Put the newer key back. A key that has handed a trail over signs it no more.",
+            )
+        return found
+
+    def _finish_handover(self) -> None:
+        """Publish the checkpoint of a hand-over that a crash left without it."""
+        if not self._handovers or self._handovers[-1].size <= self._published.size:
+            return
+        one = self._handovers[-1]
+        if self.head() != (one.size, one.root):
+            raise TamperedError(
+                f"the trail was handed over with {one.size:,} entries, and these are not the ones",
+                trail=self.trail,
+                index=min(one.size, self.size),
+            )
+        self._publish(Checkpoint(one.new.name, one.size, one.root), one.note)
+
+    def _publish(self, checkpoint: Checkpoint, note: bytes) -> bytes:
         with self._poisoning():
             fd = self._disk.create(self._folder / HISTORY)
             try:

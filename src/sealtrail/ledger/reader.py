@@ -11,6 +11,7 @@ from sealtrail.event import Position
 from sealtrail.ledger import merkle
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import refusals
+from sealtrail.ledger.handover import Handover
 from sealtrail.ledger.layout import (
     SEALED,
     TILE_LEVELS,
@@ -27,6 +28,7 @@ from sealtrail.ledger.proof import (
     prove_inclusion,
     range_hash,
 )
+from sealtrail.ledger.recover import handovers_of
 from sealtrail.ledger.trail import TrailReader
 
 
@@ -100,6 +102,11 @@ class LedgerReader:
         """The latest signed note of a trail."""
         with self._lock, refusals(self._folder):
             return self._known(trail).checkpoint()
+
+    def handovers(self, trail: str) -> list[Handover]:
+        """Every hand-over of a trail to a new key, oldest first."""
+        with self._lock, refusals(self._folder):
+            return handovers_of(self._known(trail).folder)
 
     def prove(self, trail: str, index: int) -> str:
         """The `.tlog-proof` of an entry against the latest checkpoint.

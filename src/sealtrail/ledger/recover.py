@@ -6,6 +6,7 @@ A crash may leave, and recovery removes or completes:
  - an active file whose volume is sealed                                    -> removed
  - a history whose last note is torn                                        -> cut behind the last whole note
  - a history one note ahead of `checkpoint`                                 -> `checkpoint` is replaced
+ - a hand-over whose checkpoint is not in the history yet                   -> the log publishes it
  - a tail of the active file that is not a row of whole frames              -> cut off and kept aside
 
 Everything else that does not fit is not a crash. In particular nothing below the size of the last signed
@@ -23,9 +24,11 @@ import msgspec
 from sealtrail.errors import LedgerError, TamperedError
 from sealtrail.ledger.checkpoint import Checkpoint, history_notes
 from sealtrail.ledger.files import Disk, open_reading, read_exactly, read_file, replace, write_all
+from sealtrail.ledger.handover import MAX_HANDOVER_BYTES, Handover, Keychain, handovers_in
 from sealtrail.ledger.layout import (
     CHECKPOINT,
     FRAME_ENTRIES,
+    HANDOVERS,
     HISTORY,
     PRUNED,
     SEALED,
@@ -40,7 +43,7 @@ from sealtrail.ledger.layout import (
     volume_name,
 )
 from sealtrail.ledger.merkle import CompactRange, leaf_hashes
-from sealtrail.ledger.note import MAX_NOTE_BYTES, VerifyKey, verify_note
+from sealtrail.ledger.note import MAX_NOTE_BYTES
 from sealtrail.ledger.volume import VolumeFile, whole_frames
 
 # A line is about 130 bytes: this is the list of 30 thousand million entries.
@@ -95,11 +98,19 @@ def active_volumes(folder: Path) -> list[int]:
     )
 
 
-def recover(folder: Path, trail: str, key: VerifyKey, entries: int, disk: Disk) -> State:
+def handovers_of(folder: Path) -> list[Handover]:
+    """The hand-overs of a trail to new keys, oldest first. Raises LedgerError as `handovers_in` does."""
+    try:
+        return handovers_in(read_file(folder / HANDOVERS, MAX_HANDOVER_BYTES))
+    except FileNotFoundError:
+        return []
+
+
+def recover(folder: Path, trail: str, chain: Keychain, entries: int, disk: Disk) -> State:
     """Read a trail folder to its end and repair what a crash can leave. Raises TamperedError, OSError."""
     try:
         sealed = sealed_lines(read_file(folder / SEALED, MAX_SEALED_BYTES))
-        published, note, torn_history = _signed(folder, key)
+        published, note, torn_history = _signed(folder, chain)
         _check_volumes(folder, sealed, entries)
         reading = _Reading(trail, folder, sealed, entries, published)
         reading.run()
@@ -125,7 +136,7 @@ def recover(folder: Path, trail: str, key: VerifyKey, entries: int, disk: Disk) 
     return State(reading.whole, reading.part, reading.full, sealed, published, note, cuts, reading.last)
 
 
-def _signed(folder: Path, key: VerifyKey) -> tuple[Checkpoint, bytes, int]:
+def _signed(folder: Path, chain: Keychain) -> tuple[Checkpoint, bytes, int]:
     """The last checkpoint of the history, its note, and where the history is torn (-1: it is not)."""
     current = read_file(folder / CHECKPOINT, MAX_NOTE_BYTES)
     fd = open_reading(folder / HISTORY)
@@ -136,7 +147,7 @@ def _signed(folder: Path, key: VerifyKey) -> tuple[Checkpoint, bytes, int]:
     finally:
         os.close(fd)
     if base:  # begin with a whole note: a text begins with the origin, a signature never does
-        skip = tail.find(f"\n\n{key.name}\n".encode()) + 2
+        skip = tail.find(f"\n\n{chain.name}\n".encode()) + 2
         base, tail = base + skip, tail[skip:]
     notes = list(history_notes(tail))
     if not notes:
@@ -147,9 +158,9 @@ def _signed(folder: Path, key: VerifyKey) -> tuple[Checkpoint, bytes, int]:
     if last != current and (before != current or torn >= 0):
         raise TamperedError(f"{CHECKPOINT} is not the last checkpoint of {HISTORY}")
     checkpoint, note = Checkpoint.from_note(last)
-    verify_note(note, [key])
-    if checkpoint.origin != key.name:
-        raise TamperedError(f"{HISTORY} speaks of {checkpoint.origin}, the key of {key.name}")
+    chain.check(note, checkpoint.size)
+    if checkpoint.origin != chain.name:
+        raise TamperedError(f"{HISTORY} speaks of {checkpoint.origin}, the key of {chain.name}")
     return checkpoint, last, torn
 
 

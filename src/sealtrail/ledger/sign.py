@@ -1,12 +1,14 @@
 """The signing keys of a data folder: `keys/<trail>.key`, secret, and `keys/<trail>.vkey`, to be given away.
 
-Both are one line in the forms that Go's note package writes, so that its tools can use them.
+Both are one line in the forms that Go's note package writes, so that its tools can use them. While a trail is
+handed over to a new key (`rotation`), that key waits in `keys/<trail>.key.next`.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -72,7 +74,8 @@ def open_key(keys: Path, trail: str, *, origin: str = "", disk: Disk | None = No
     path = keys / f"{trail}.key"
     if not path.exists():
         _make(keys, trail, origin, disk)
-    key = _load(path)
+    _guard(keys)
+    key = load_key(path)
     if not key.key.name.endswith(f"/{trail}"):
         raise LedgerError("ledger.key", f"{path} belongs to {key.key.name}, not to the trail {trail}")
     if origin and key.key.name != f"{origin}/{trail}":
@@ -83,11 +86,34 @@ def open_key(keys: Path, trail: str, *, origin: str = "", disk: Disk | None = No
         )
     public = keys / f"{trail}.vkey"
     if not public.exists():  # a crash fell between the two files
-        with refusals(public):
-            replace(disk, public, f"{key.key.text}\n".encode())
+        write_vkey(keys, trail, key.key, disk)
     elif read_vkey(public) != key.key:
-        raise LedgerError("ledger.key", f"{public} is not the public half of {path}")
+        raise LedgerError(
+            "ledger.key",
+            f"{public} is not the public half of {path}",
+            hint="The change to a new key was cut short: the next start of the server ends it."
+            if next_path(keys, trail).exists()
+            else "",
+        )
     return key
+
+
+def next_path(keys: Path, trail: str) -> Path:
+    """Where the key waits that a trail is to be handed over to."""
+    return keys / f"{trail}.key.next"
+
+
+def write_vkey(keys: Path, trail: str, key: VerifyKey, disk: Disk) -> None:
+    """Put the public key of a trail in its place."""
+    public = keys / f"{trail}.vkey"
+    with refusals(public):
+        replace(disk, public, f"{key.text}\n".encode())
+
+
+def write_key(path: Path, key: TrailKey, disk: Disk) -> None:
+    """Put a private key into a file, durably, for its owner alone."""
+    with refusals(path):
+        replace(disk, path, f"{key.secret_text()}\n".encode())
 
 
 def read_vkey(path: Path) -> VerifyKey:
@@ -103,14 +129,18 @@ def read_vkey(path: Path) -> VerifyKey:
     return key
 
 
+def new_key(name: str) -> TrailKey:
+    """A key that did not exist before."""
+    return TrailKey(name, secrets.token_bytes(_SEED_BYTES))
+
+
 def _make(keys: Path, trail: str, origin: str, disk: Disk) -> None:
-    name = f"{origin or _installation(keys)}/{trail}"
-    key = TrailKey(name, secrets.token_bytes(_SEED_BYTES))
+    key = new_key(f"{origin or _installation(keys)}/{trail}")
     with refusals(keys):
         disk.mkdir(keys)
-        # The public half can be made again from the secret one, not the other way round: so this order.
-        replace(disk, keys / f"{trail}.key", f"{key.secret_text()}\n".encode())
-        replace(disk, keys / f"{trail}.vkey", f"{key.key.text}\n".encode())
+    # The public half can be made again from the secret one, not the other way round: so this order.
+    write_key(keys / f"{trail}.key", key, disk)
+    write_vkey(keys, trail, key.key, disk)
 
 
 def _installation(keys: Path) -> str:
@@ -120,13 +150,28 @@ def _installation(keys: Path) -> str:
     return f"sealtrail.local/{secrets.token_hex(6)}"
 
 
-def _load(path: Path) -> TrailKey:
+def _guard(keys: Path) -> None:
+    """Who can write in the folder can put a key of their own there."""
+    mode = keys.stat().st_mode & 0o777
+    if mode & 0o022:
+        raise LedgerError(
+            "ledger.key",
+            f"others can write in {keys} (mode {mode:04o})",
+            hint=f"Run `chmod 700 {keys}`, and ask who may have changed keys meanwhile.",
+        )
+
+
+def load_key(path: Path) -> TrailKey:
+    """The private key in a file. Raises LedgerError (ledger.key) also where others can read it."""
     try:
         fd = open_reading(path)
     except OSError as error:
         raise LedgerError("ledger.key", f"{path}: {error.strerror}") from None
     try:
-        mode = os.fstat(fd).st_mode & 0o777
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise LedgerError("ledger.key", f"{path} is not a file")
+        mode = found.st_mode & 0o777
         if mode & 0o077:
             raise LedgerError(
                 "ledger.key",

@@ -14,7 +14,6 @@ from sealtrail.errors import SealtrailError
 from sealtrail.event import generation_of, predecessor
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.heads import Link
-from sealtrail.ledger.note import verify_note
 from sealtrail.ledger.report import TrailReport, counted
 from sealtrail.ledger.trailcheck import TrailCheck
 
@@ -87,8 +86,8 @@ def _bad_note(link: Link, other: TrailCheck) -> str:
     """What is wrong with the note in a link; empty when it is the last that the predecessor signed."""
     try:
         checkpoint, note = Checkpoint.from_note(link.note)
-        if other.keys:
-            verify_note(note, other.keys)
+        if other.chain.spans:
+            other.chain.check(note, checkpoint.size)
     except SealtrailError as error:
         return error.what
     if checkpoint.origin != other.report.origin:

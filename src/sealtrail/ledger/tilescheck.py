@@ -11,6 +11,7 @@ from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import read_file
 from sealtrail.ledger.layout import (
     CHECKPOINT,
+    HANDOVERS,
     MAX_ENTRY_BYTES,
     TILE_LEVELS,
     TILE_WIDTH,
@@ -19,6 +20,7 @@ from sealtrail.ledger.layout import (
 )
 from sealtrail.ledger.merkle import HASH_BYTES, CompactRange, climb, leaf_hashes
 from sealtrail.ledger.note import MAX_NOTE_BYTES, base64_text
+from sealtrail.ledger.recover import handovers_of
 from sealtrail.ledger.report import TrailReport
 
 _MAX_BUNDLE: Final = TILE_WIDTH * (MAX_ENTRY_BYTES + 2)
@@ -37,11 +39,15 @@ def check_tiles(folder: Path, anchors: Anchors) -> TrailReport:
         return report
     report.trail = report.origin = checkpoint.origin
     report.size, report.root, report.checkpoints = checkpoint.size, base64_text(checkpoint.root), 1
-    keys = anchors.keys_for(checkpoint.origin)
-    anchors.check_signature(report, checkpoint.origin, note, CHECKPOINT)
+    try:
+        handovers = handovers_of(folder)
+    except LedgerError as error:
+        report.problem(None, error.what, HANDOVERS)
+        handovers = []
+    chain = anchors.check_signature(report, checkpoint, note, CHECKPOINT, handovers)
     reading = _Tiles(folder, checkpoint, report, set(anchors.sizes(checkpoint.origin)))
     reading.run()
-    anchors.judge(report, keys, reading.roots.get, note)
+    anchors.judge(report, chain, reading.roots.get, note)
     return report
 
 

@@ -11,10 +11,12 @@ from sealtrail.ledger.anchors import Anchors
 from sealtrail.ledger.check import Found, Task, check
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import read_file
+from sealtrail.ledger.handover import Handover, Keychain
 from sealtrail.ledger.heads import Head, Link, Prune
 from sealtrail.ledger.history import History, read_history
 from sealtrail.ledger.layout import (
     CHECKPOINT,
+    HANDOVERS,
     HISTORY,
     KEYS_FOLDER,
     PRUNED,
@@ -29,9 +31,9 @@ from sealtrail.ledger.layout import (
     volume_name,
 )
 from sealtrail.ledger.merkle import CompactRange
-from sealtrail.ledger.note import MAX_NOTE_BYTES, Note, VerifyKey, base64_text, verify_note
+from sealtrail.ledger.note import MAX_NOTE_BYTES, Note, VerifyKey, base64_text
 from sealtrail.ledger.proof import range_hash
-from sealtrail.ledger.recover import MAX_SEALED_BYTES, active_volumes, floor_of
+from sealtrail.ledger.recover import MAX_SEALED_BYTES, active_volumes, floor_of, handovers_of
 from sealtrail.ledger.report import TrailReport
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.ledger.trail import TrailReader
@@ -53,7 +55,8 @@ class TrailCheck:
         self.name = folder.name
         self.report = TrailReport(self.name)
         self.folder = folder
-        self.keys: tuple[VerifyKey, ...] = ()
+        self.chain = Keychain()
+        self.handovers: list[Handover] = []
         self.history = History()
         self.note: Note | None = None
         self.total = 0  # entries that are there, committed or not
@@ -77,6 +80,7 @@ class TrailCheck:
             self._signed()
             if self._volumes():
                 self._roots()
+                self._handed_over()
         except (LedgerError, OSError) as error:
             what = error.what if isinstance(error, SealtrailError) else str(error)
             self.report.problem(None, what)
@@ -143,10 +147,9 @@ class TrailCheck:
             self.report.problem(None, getattr(error, "what", str(error)), self._place(CHECKPOINT))
         self.report.origin = current.origin if current is not None else ""
         self._find_key()
-        origin = self.keys[0].name if self.keys else self.report.origin
-        self.report.origin = origin
+        self.report.origin = self.chain.name or self.report.origin
         try:
-            self.history = read_history(self.folder, self.keys, origin, self._workers)
+            self._read_history()
         except FileNotFoundError:
             self.report.problem(None, "the file is missing", self._place(HISTORY))
         for index, what in self.history.problems:
@@ -158,6 +161,17 @@ class TrailCheck:
         if current is not None and note is not None:
             self._compare_current(data, current, note)
 
+    def _read_history(self) -> None:
+        """The history, under the keys known before it was read or, while a writer goes on, after."""
+        for _ in range(_LOOKS):
+            handovers = self.handovers
+            self.history = read_history(self.folder, self.chain, self.report.origin, self._workers)
+            if not self.history.problems:
+                return
+            self._find_key()
+            if self.handovers == handovers:
+                return
+
     def _find_key(self) -> None:
         folder_key: VerifyKey | None = None
         if self._key_file is not None and self._key_file.exists():
@@ -168,31 +182,44 @@ class TrailCheck:
                     self.report.problem(None, f"it is the key of {folder_key.name}", place)
             except LedgerError as error:
                 self.report.problem(None, error.what, place)
+        # After the key: a hand-over that is decided meanwhile leads from the key that was read.
+        self.handovers = self._read_handovers()
         given = self._anchors.keys_for(self.report.origin)
         if given:
-            self.keys, self.report.key_source = given, "given"
-            if folder_key is not None and folder_key not in given:
+            self.chain, self.report.key_source = self._anchors.chain(given, self.handovers), "given"
+            if folder_key is not None and folder_key not in self.chain.keys:
                 place = f"{KEYS_FOLDER}/{self.name}.vkey"
                 self.report.problem(None, "it is not the key that was given for this log", place)
         elif folder_key is not None:
-            self.keys, self.report.key_source = (folder_key,), "folder"
-            self.report.notes.append(
+            self.chain, self.report.key_source = self._anchors.chain((folder_key,), self.handovers), "folder"
+            self._note(
                 "the key that was trusted came from the folder that was checked: whoever could rewrite the "
                 "one could replace the other. Give the key you were handed with --key."
             )
-            if self._anchors.keys:
+            if self._anchors.keys and self.report.checked:
                 self.report.unchecked(f"no given key is that of {self.report.origin or 'this log'}")
         else:
             self.report.unchecked("there is no key for this log: its signatures were not checked")
+
+    def _note(self, text: str) -> None:
+        if text not in self.report.notes:
+            self.report.notes.append(text)
+
+    def _read_handovers(self) -> list[Handover]:
+        try:
+            return handovers_of(self.folder)
+        except LedgerError as error:
+            self.report.problem(None, error.what, self._place(HANDOVERS))
+            return []
 
     def _compare_current(self, data: bytes, current: Checkpoint, note: Note) -> None:
         """`checkpoint` against the history."""
         place = self._place(CHECKPOINT)
         self.note = note
         try:
-            if self.keys:
-                verify_note(note, self.keys)
-                if current.origin != self.keys[0].name:
+            if self.chain.spans:
+                self.chain.check(note, current.size)
+                if current.origin != self.chain.name:
                     self.report.problem(None, f"it speaks of {current.origin}", place)
         except LedgerError as error:
             self.report.problem(None, error.what, place)
@@ -283,8 +310,8 @@ class TrailCheck:
         """The size of the checkpoint that is there now: a writer may have signed and sealed meanwhile."""
         try:
             later, note = Checkpoint.from_note(read_file(self.folder / CHECKPOINT, MAX_NOTE_BYTES))
-            if self.keys:
-                verify_note(note, self.keys)
+            if self.chain.spans:
+                self.chain.check(note, later.size)
         except (SealtrailError, OSError):
             return 0
         return later.size if later.origin == self.report.origin else 0
@@ -360,6 +387,23 @@ class TrailCheck:
                 index,
                 f"somewhere in {index:,} to {size - 1:,} are entries that are not the ones that were signed",
             )
+
+    def _handed_over(self) -> None:
+        """The trail's own hand-overs are checkpoints that it signed. Those of other keys say nothing."""
+        for one in self.chain.handovers:
+            what = f"{self.name}/{one.proof.index} hands it over to another key at {one.size:,} entries"
+            if self.history.at(one.size) == one.root:
+                self._note(what)
+            elif self.holds(one.size) and self.root_at(one.size) == one.root and one.size > self.report.size:
+                self._note(f"{what}; its checkpoint is not published yet, by a crash")
+            elif one.size > self.report.size:
+                self.report.problem(
+                    self.report.size, f"cut off: {what}, and the last checkpoint is one of fewer"
+                )
+            else:
+                self.report.problem(None, f"{what}, and no such checkpoint is here", self._place(HISTORY))
+        if len(self.chain.handovers) < len(self.handovers) and self.chain.spans:
+            self._note("not every hand-over in it leads to a key that is trusted")
 
     def _strangers(self) -> None:
         names = sorted(path.name for path in self.folder.iterdir()) if self.folder.is_dir() else []

@@ -135,7 +135,7 @@ def _check_trails(
         check_links(checks, reports, alone=alone)
         # (6)
         for check in checks.values():
-            anchors.judge(check.report, check.keys, check.root_at, check.note)
+            anchors.judge(check.report, check.chain, check.root_at, check.note)
         for check in checks.values():
             _pass_on(check, checks)
         pass_back(checks)
@@ -158,7 +158,7 @@ def _demand_checkpoints(check: TrailCheck, pool: Workers) -> None:
             continue  # at the very end the signature may still be on its way: recovery signs it
         if size > check.report.size:
             # A writer may have signed it since we read the history.
-            fresh = fresh or read_history(check.folder, check.keys, check.report.origin, pool)
+            fresh = fresh or read_history(check.folder, check.chain, check.report.origin, pool)
             if fresh.at(size) is not None:
                 continue
         check.report.problem(
@@ -233,8 +233,7 @@ def _check_proof(path: Path, anchors: Anchors, entry: bytes | None) -> Report:
         raise UsageError("usage.path", f"{path} is not a proof: {what}") from None
     report = TrailReport(checkpoint.origin, origin=checkpoint.origin, size=checkpoint.size, checkpoints=1)
     report.root = base64_text(checkpoint.root)
-    keys = anchors.keys_for(checkpoint.origin)
-    anchors.check_signature(report, checkpoint.origin, note)
+    chain = anchors.check_signature(report, checkpoint, note)
     try:
         if entry is None:
             report.unchecked("the entry was not given: only the signature could be checked")
@@ -243,5 +242,5 @@ def _check_proof(path: Path, anchors: Anchors, entry: bytes | None) -> Report:
             report.proved = proof.index
     except TamperedError as error:
         report.problem(proof.index, error.what)
-    anchors.judge(report, keys, {checkpoint.size: checkpoint.root}.get, note)
+    anchors.judge(report, chain, {checkpoint.size: checkpoint.root}.get, note)
     return Report([report])

@@ -9,13 +9,15 @@ nothing in the copy speaks of what is not in it:
                 folder reads its spools from the start, and finds duplicates.
  2. the floors  What was pruned before this is on record below the mark. What is pruned later makes the
                 copy begin anew.
- 3. the mark    The writer signs all it has and says how far the trails reach, between two commits. What
+ 3. the keys    Before the trails: from a key that was replaced meanwhile the copied trails lead to the one
+                they are signed with, and not the other way round.
+ 4. the mark    The writer signs all it has and says how far the trails reach, between two commits. What
                 was acknowledged before the command began lies below. Without a server, the folder is ours
                 for the time and the mark is where it ends.
- 4. the trails  Exactly up to the mark, however far the server has gone on since.
- 5. the rest    Rejects, keys, settings: what was there at the mark is in it.
- 6. checking    The copy is verified as `sealtrail verify` would, while the original is still there.
- 7. manifest    Last, then the name: a crash before leaves `.NAME....partial` and no backup.
+ 5. the trails  Exactly up to the mark, however far the server has gone on since.
+ 6. the rest    Rejects, other keys, settings: what was there at the mark is in it.
+ 7. checking    The copy is verified as `sealtrail verify` would, while the original is still there.
+ 8. manifest    Last, then the name: a crash before leaves `.NAME....partial` and no backup.
 
 The index is not copied: it is made again from the trails.
 """
@@ -50,6 +52,9 @@ from sealtrail.serve.manifest import MANIFEST, Copied, Manifest, Reach, digest_o
 
 # Of `state/`: what belongs to a running server or to spools of this machine. Rejects have their own turn.
 NOT_COPIED: Final = ("writer.lock", "inbox/*", "rejects/*", "cursors/spool-*")
+
+# Of `keys/`: what was copied before, and keys that a trail is only about to be handed over to.
+SIGNING: Final = ("*.key", "*.vkey", "*.key.*", "*.vkey.*")
 
 # A volume that is pruned under a copy is rare: a second attempt meets none.
 ATTEMPTS: Final = 3
@@ -189,6 +194,8 @@ def _copy(
     with refusals(partial):
         _copy_tree(folder.state, partial / "state", disk, skip=NOT_COPIED)
         floors = reader.first()
+        for half in ("*.key", "*.vkey") if with_keys else ("*.vkey",):
+            _copy_tree(folder.keys, partial / "keys", disk, only=half)
         position = mark()
         trails = {}
         disk.mkdir(partial / "trails")
@@ -203,7 +210,8 @@ def _copy(
             )
             trails[trail] = Reach(size, note.decode())
         _copy_tree(folder.rejects, partial / "state" / "rejects", disk)
-        _copy_tree(folder.keys, partial / "keys", disk, only="*" if with_keys else "*.vkey")
+        if with_keys:
+            _copy_tree(folder.keys, partial / "keys", disk, skip=SIGNING)
         for name in ("settings.toml", "format"):
             if (root / name).exists():
                 copy_file(root / name, partial / name, disk)

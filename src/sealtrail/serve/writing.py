@@ -39,6 +39,7 @@ from sealtrail.serve.reading import Reading
 from sealtrail.serve.reads import Reads
 from sealtrail.serve.recording import placed
 from sealtrail.serve.retaining import left_positions
+from sealtrail.serve.signers import rotated
 from sealtrail.serve.signing_in import SigningIn
 from sealtrail.serve.tailing import Tails
 from sealtrail.settings import Settings, load
@@ -281,6 +282,8 @@ class Collector:
             case "retain":
                 removed = self.housekeeping.retain(datetime.now(UTC), str(act["by"]))
                 return {"removed": msgspec.to_builtins(removed)}
+            case "rotate":
+                return {"rotated": msgspec.to_builtins(rotated(self.folder, self.pipeline, act))}
             case "record":
                 # Named after the request: one that is carried out again after a crash is recorded once.
                 identity = {"sealtrail.emitter": f"inbox:{act['request']}", "sealtrail.seq": 0}

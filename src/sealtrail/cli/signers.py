@@ -1,0 +1,65 @@
+"""Signing keys: what trails are signed with. API keys are `sealtrail key`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sealtrail.cli import options
+from sealtrail.cli.output import advise, print_json, print_table
+
+
+@click.group()
+def signer() -> None:
+    """The keys that trails are signed with: list them, or give a trail a new one.
+
+    \b
+    sealtrail signer rotate audit
+
+    The keys of HTTP clients are another thing: `sealtrail key`.
+    """
+
+
+@signer.command("list")
+@options.data
+@options.output("table", "json")
+def list_(data: Path, form: str) -> None:
+    """Every public key of every trail, and the sizes of checkpoints it signs."""
+    import msgspec
+
+    from sealtrail.serve.signers import listed
+
+    keys = listed(data)
+    if form == "json":
+        print_json(msgspec.to_builtins(keys))
+        return
+    rows = [[k.trail, k.first, "" if k.last is None else k.last, k.since, k.vkey] for k in keys]
+    print_table(["trail", "from", "to", "since", "vkey"], rows, right=[1, 2])
+
+
+@signer.command()
+@click.argument("trails", metavar="[TRAIL]...", nargs=-1)
+@click.option("--reason", default="", help="Why, for the record.")
+@options.data
+@options.output("table", "json")
+def rotate(trails: tuple[str, ...], reason: str, data: Path, form: str) -> None:
+    """Give trails new signing keys, also while a server has the folder open: all that are written, or TRAIL.
+
+    \b
+    sealtrail signer rotate audit --reason "yearly"
+
+    The statement that names both keys becomes an entry of the trail, both keys sign the checkpoint over it,
+    and the old private key is destroyed. Who holds the old public key can follow to the new one.
+    """
+    import msgspec
+
+    from sealtrail.serve.acting import operator
+    from sealtrail.serve.signers import rotate as hand_over
+
+    done = hand_over(data, trails, operator(), reason)
+    if form == "json":
+        print_json(msgspec.to_builtins(done))
+    else:
+        print_table(["trail", "from", "vkey"], [[one.trail, one.size, one.new] for one in done], right=[1])
+    advise("hand the new public keys out; who has the old ones can follow by trails/TRAIL/handovers")

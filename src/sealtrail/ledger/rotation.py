@@ -1,0 +1,87 @@
+"""The files of a hand-over to a new key, step by step, and what a crash after each step leaves.
+
+    prepare   `.key.next` holds the new key       -> nothing is decided: the next start destroys it
+    (log)     the proof stands in `handovers`     -> decided: the next start does the rest
+    (log)     the checkpoint is published         -> as above
+    settle    `.vkey` holds the new public key    -> `.key` does not fit it, `.key.next` does: as above
+              `.key` is overwritten               -> as above
+              `.key.next` becomes `.key`          -> done: the old private key is nowhere any more
+
+An old key that stayed around could be stolen later. Overwriting is what a file system can be asked for; one
+that copies on write, a snapshot and a backup keep what they have.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from sealtrail.ledger.files import Disk, refusals
+from sealtrail.ledger.handover import Handover
+from sealtrail.ledger.layout import TEMPORARY
+from sealtrail.ledger.note import VerifyKey
+from sealtrail.ledger.sign import TrailKey, load_key, new_key, next_path, write_key, write_vkey
+
+
+def prepare(keys: Path, trail: str, old: VerifyKey, disk: Disk | None = None) -> TrailKey:
+    """A key to follow `old`, waiting beside it. One that waited there before is destroyed."""
+    disk = disk or Disk()
+    path = next_path(keys, trail)
+    destroy(path, disk)
+    key = new_key(old.name)
+    while key.key.id == old.id:  # notes tell keys of one name apart by four bytes
+        key = new_key(old.name)
+    write_key(path, key, disk)
+    return key
+
+
+def settle(keys: Path, trail: str, handovers: Sequence[Handover], disk: Disk | None = None) -> bool:
+    """End a hand-over that was decided, undo one that was not; True where one was undone.
+
+    To be called while nobody writes the trail with the old key. Raises LedgerError (ledger.key, ledger.io).
+    """
+    disk = disk or Disk()
+    path = next_path(keys, trail)
+    for half in (
+        path,
+        keys / f"{trail}.key",
+    ):  # a crash while a key was written leaves it in a file of no use
+        left = half.with_name(half.name + TEMPORARY)
+        if left.exists():
+            destroy(left, disk)
+    if not path.exists():
+        return False
+    key = load_key(path)
+    if not handovers or handovers[-1].new != key.key:
+        destroy(path, disk)
+        return True
+    write_vkey(keys, trail, key.key, disk)
+    old = keys / f"{trail}.key"
+    with refusals(path):
+        _overwrite(old)
+        disk.rename(path, old)
+        disk.sync_folder(keys)
+    return False
+
+
+def destroy(path: Path, disk: Disk) -> None:
+    """Overwrite a private key and remove it."""
+    with refusals(path):
+        if path.exists():
+            _overwrite(path)
+        disk.unlink(path)
+        disk.sync_folder(path.parent)
+
+
+def _overwrite(path: Path) -> None:
+    """Zeros over what is there. Not through `Disk`, which only appends."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        os.pwrite(fd, bytes(os.fstat(fd).st_size), 0)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
