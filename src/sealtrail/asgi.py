@@ -9,14 +9,12 @@ import os
 from collections.abc import Sequence
 
 from sealtrail.capture.asgi import Application, AsgiCapture
-from sealtrail.capture.choices import ApiFields, SignIns, chosen
+from sealtrail.capture.choices import ApiFields, OpenApi, SignIns, chosen
 from sealtrail.capture.hooks import join
 from sealtrail.capture.identity.person import identifies
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import configured
-from sealtrail.capture.watching.openapi import OpenApi
-from sealtrail.capture.watching.plan import Plan
-from sealtrail.capture.watching.watch_asgi import AsgiWatch
+from sealtrail.capture.watching import asgi_watched, planned
 
 __all__ = ["SealtrailMiddleware", "identifies"]
 
@@ -44,7 +42,7 @@ class SealtrailMiddleware(AsgiCapture):
         scrub: Scrub | None = None,
         session_cookie: str = "session",
     ) -> None:
-        kept, plan = chosen(sign_ins), Plan(api_fields, openapi)
+        kept, plan = chosen(sign_ins), planned(api_fields, openapi)
         recorder = configured(
             service,
             version=version,
@@ -55,5 +53,5 @@ class SealtrailMiddleware(AsgiCapture):
         )
         recorder.sign_ins = kept
         recorder.session_cookie = session_cookie
-        super().__init__(AsgiWatch(app, plan) if plan else app, recorder)
+        super().__init__(asgi_watched(app, plan), recorder)
         join(app, recorder)

@@ -6,14 +6,12 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sealtrail.capture.choices import ApiFields, SignIns, chosen
+from sealtrail.capture.choices import ApiFields, OpenApi, SignIns, chosen
 from sealtrail.capture.hooks import join_flask
 from sealtrail.capture.mounted import werkzeug_route
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import configured
-from sealtrail.capture.watching.openapi import OpenApi
-from sealtrail.capture.watching.plan import Plan
-from sealtrail.capture.watching.watch_wsgi import WsgiWatch
+from sealtrail.capture.watching import planned, wsgi_watched
 from sealtrail.capture.wsgi import WsgiCapture
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ class SealtrailMiddleware(WsgiCapture):
         openapi: OpenApi | None = None,
         scrub: Scrub | None = None,
     ) -> None:
-        kept, plan = chosen(sign_ins), Plan(api_fields, openapi)
+        kept, plan = chosen(sign_ins), planned(api_fields, openapi)
         recorder = configured(
             service,
             version=version,
@@ -47,5 +45,5 @@ class SealtrailMiddleware(WsgiCapture):
             scrub=scrub,
         )
         recorder.sign_ins = kept
-        super().__init__(WsgiWatch(app, plan) if plan else app, recorder, werkzeug_route)
+        super().__init__(wsgi_watched(app, plan), recorder, werkzeug_route)
         join_flask()

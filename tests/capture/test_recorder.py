@@ -151,6 +151,8 @@ before = set(sys.modules)
 import sealtrail, sealtrail.wsgi
 light = set(sys.modules) - before
 import sealtrail.flask
+# What few ask for takes as long to be made as much of the rest.
+assert not {"sealtrail.capture.watching.plan", "sealtrail.scrub.groups"} & set(sys.modules)
 allowed = {"sealtrail", "msgspec", "uuid_utils", "typing_extensions"}  # the last, if it is there
 foreign = {n.partition(".")[0] for n in light} - allowed - sys.stdlib_module_names
 assert not foreign, foreign

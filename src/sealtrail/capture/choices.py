@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+import os
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
 
 from sealtrail.errors import UsageError
 
@@ -21,6 +22,8 @@ BODIES: Final = frozenset({"request_body", "response_body"})
 
 SignIns = bool | Collection[str]
 ApiFields = bool | Collection[str]
+OpenApi = str | os.PathLike[str] | Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+"""A path of a JSON file, the document, or what returns it: that is called with the first request."""
 
 
 def chosen(given: SignIns) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter_ns
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
@@ -22,12 +22,14 @@ from sealtrail.capture.marks import Marks
 from sealtrail.capture.mounted import below
 from sealtrail.capture.opening import opens
 from sealtrail.capture.recorder import Recorder, configured
-from sealtrail.capture.watching.plan import Plan
+from sealtrail.capture.watching import planned
 from sealtrail.capture.wsgi import ENVIRON_KEY
 from sealtrail.django import admin, rest
 from sealtrail.django.signin import LISTENERS, lock_outs, looked_up, name_of, roles_of, session_of
-from sealtrail.django.watching import watch_request, watch_response
 from sealtrail.errors import UsageError
+
+if TYPE_CHECKING:
+    from sealtrail.capture.watching.plan import Plan
 
 _AUDIT: Final = {f"audit_{name}": name for name in ("exclude", "required", "fsync", "old")}
 _NAMES: Final = frozenset(
@@ -105,7 +107,9 @@ class SealtrailMiddleware:
             body = exchange.refusal(block.id)
             return HttpResponse(body, status=exchange.status, headers=dict(exchange.refusal_headers()))
         exchange.enter()
-        if self._plan:
+        if self._plan is not None:
+            from sealtrail.django.watching import watch_request
+
             watch_request(exchange, request, self._plan)
         return exchange
 
@@ -190,6 +194,8 @@ class DjangoExchange(Exchange):
             denied.tell(self, self.status, response.headers.get("WWW-Authenticate", ""))
         response.headers["X-Request-ID"] = self.request_id
         if self.watch is not None:
+            from sealtrail.django.watching import watch_response
+
             watch_response(self.watch, response)
         if response.streaming:
             content = response.streaming_content
@@ -240,7 +246,7 @@ class DjangoExchange(Exchange):
         return _user(self._request, self.marks) if "user" in self.recorder.sign_ins else NOBODY
 
 
-def _configured() -> tuple[Recorder, Plan]:
+def _configured() -> tuple[Recorder, Plan | None]:
     """What records, and what of an API is looked at."""
     given = getattr(settings, "SEALTRAIL", {})
     unknown = set(given) - _NAMES
@@ -252,7 +258,7 @@ def _configured() -> tuple[Recorder, Plan]:
         )
     given = dict(given)
     sign_ins = chosen(given.pop("sign_ins", True))
-    plan = Plan(given.pop("api_fields", False), given.pop("openapi", None))
+    plan = planned(given.pop("api_fields", False), given.pop("openapi", None))
     if given.pop("audit_admin", True):
         admin.listen()
     models = given.pop("audit_models", None)

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Flask, got_request_exception, has_request_context, request
 
 from sealtrail.capture import context
-from sealtrail.capture.choices import ApiFields, SignIns, chosen
+from sealtrail.capture.choices import ApiFields, OpenApi, SignIns, chosen
 from sealtrail.capture.exchange import class_name
 from sealtrail.capture.identity.session_cookie import session_hash
 from sealtrail.capture.mounted import werkzeug_route
 from sealtrail.capture.policies import Scrub
 from sealtrail.capture.recorder import Recorder, configured
-from sealtrail.capture.watching.openapi import OpenApi
-from sealtrail.capture.watching.plan import Plan
-from sealtrail.capture.watching.watch_wsgi import WsgiWatch
+from sealtrail.capture.watching import planned, wsgi_watched
 from sealtrail.capture.wsgi import Route, WsgiCapture, WsgiExchange
 from sealtrail.flask import security, signin
 from sealtrail.spool.locks import Lock
@@ -57,7 +55,7 @@ class Sealtrail:
         scrub: Scrub | None = None,
     ) -> None:
         self._sign_ins = chosen(sign_ins)
-        self._plan = Plan(api_fields, openapi)
+        self._plan = planned(api_fields, openapi)
         self._scrub = scrub
         self._service = service
         self._version = version
@@ -75,8 +73,7 @@ class Sealtrail:
         recorder = self._recorder(service or self._service)
         recorder.sign_ins = self._sign_ins
         app.extensions[_EXTENSION] = recorder
-        inner = WsgiWatch(app.wsgi_app, self._plan) if self._plan else app.wsgi_app
-        capture = WsgiCapture(inner, recorder, werkzeug_route)
+        capture = WsgiCapture(wsgi_watched(app.wsgi_app, self._plan), recorder, werkzeug_route)
         app.wsgi_app = capture  # type: ignore[method-assign]
         if self._sign_ins:
             capture.app = _first(app, capture, self._sign_ins)

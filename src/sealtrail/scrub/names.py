@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from unicodedata import combining, normalize
 from urllib.parse import unquote_plus
 
-from sealtrail.scrub.groups import Group, rule_of_words
+if TYPE_CHECKING:
+    from sealtrail.scrub.groups import Group
 
 # Longer names carry no meaning at their far end, and hostile ones cost time.
 MAX_NAME: Final = 128
@@ -303,8 +304,17 @@ def _judge(name: str) -> str:
     name = _MARK.sub("", name)
     choice = _chosen.get(spelled(name)) if _chosen else None
     if choice is None:
-        return _rule_of(name) or (rule_of_words(words(name), _group) if _group is not None else "")
+        return _rule_of(name) or _rule_of_group(name)
     return "" if choice == "keep" else _rule_of(name) or CHOSEN
+
+
+def _rule_of_group(name: str) -> str:
+    if _group is None:
+        return ""
+    # Its patterns take longer to be made than all else here, and few policies ask for them.
+    from sealtrail.scrub.groups import rule_of_words
+
+    return rule_of_words(words(name), _group)
 
 
 def _rule_of(name: str) -> str:

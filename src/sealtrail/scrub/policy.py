@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from sealtrail.scrub import shapes
-from sealtrail.scrub.groups import further
 from sealtrail.scrub.names import choose, spelled
 
 Mode = Literal["replace", "drop", "mask", "hmac"]
@@ -101,7 +100,11 @@ def use(policy: Policy | None) -> None:
     """Make this the policy of the process, None for the one it begins with."""
     global _used  # noqa: PLW0603 - one choice for the process; the change is one step
     _used = REPLACE if policy is None else policy
-    group = further(_used.groups) if _used.groups else None
+    group = None
+    if _used.groups:
+        from sealtrail.scrub.groups import further
+
+        group = further(_used.groups)
     choose(_used.names, group)
     shapes.choose(group)
 

@@ -11,12 +11,14 @@ import json
 import re
 from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sealtrail.scrub import fast, vendors
 from sealtrail.scrub.coded import LETTERS, LONG_RUN
-from sealtrail.scrub.groups import Further, Group
 from sealtrail.scrub.numbers import IBAN, SSN, cards_in, cvv_after, iban_end
+
+if TYPE_CHECKING:
+    from sealtrail.scrub.groups import Further, Group
 
 
 class Finding(NamedTuple):

@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from sealtrail.errors import UsageError
-
-OpenApi = str | os.PathLike[str] | Mapping[str, Any] | Callable[[], Mapping[str, Any]]
-"""A path of a JSON file, the document, or what returns it: that is called with the first request."""
 
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 _MAX_PARTS: Final = 64  # of a path that is looked up

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sealtrail.capture.choices import ApiFields, chosen_fields
+from sealtrail.capture.choices import ApiFields, OpenApi, chosen_fields
 from sealtrail.capture.head import as_text
 from sealtrail.capture.identity.schemes import route_of, scopes_of
 from sealtrail.capture.marks import Marks
 from sealtrail.capture.watching import openapi
 from sealtrail.capture.watching.claims import NOTHING, Claims, claims_of
-from sealtrail.capture.watching.openapi import Description, OpenApi, Operation
+from sealtrail.capture.watching.openapi import Description, Operation
 from sealtrail.capture.watching.secret_names import declare
 from sealtrail.spool.locks import Lock
 
