@@ -127,6 +127,40 @@ def test_a_field_that_cannot_go_in_that_way_is_refused(spool, fields, why):
     assert why in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("user.nme", "user.name"),
+        ("client_ip", "client.ip"),
+        ("url.querry", "url.query"),
+        ("sealtrail.detials", "sealtrail.details"),
+        ("sealtrail.sesion.*", "sealtrail.session.hash"),
+        ("sealtrail.x", ""),
+    ],
+)
+def test_a_misspelt_field_is_refused_and_the_nearest_is_named(spool, name, meant):
+    with pytest.raises(UsageError, match="there is no field") as caught:
+        recorder.configured("shop", spool=spool, scrub={"fields": {name: "drop"}})
+    assert (f"is {meant!r} meant" if meant else "there is no field 'sealtrail.x'") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "user",
+        "url.*",
+        "*",
+        "*.ip",
+        "acme.region",
+        "region",
+        "client.id*",
+        "sealtrail.change.ssn",
+    ],
+)
+def test_a_field_that_may_be_there_is_taken(name):
+    assert policies.read({"fields": {name: "drop"}}, "scrub").fields == {name: "drop"}
+
+
 def test_a_pattern_leaves_what_no_event_can_do_without(spool, events):
     made = recorder.configured("shop", spool=spool, scrub={"fields": {"*": "drop"}})
     assert isinstance(made, ChoosingRecorder)

@@ -14,7 +14,8 @@ from sealtrail.errors import UsageError
 from sealtrail.event import hostile
 from sealtrail.event.fields import FIELDS, Field
 from sealtrail.event.model import Event
-from sealtrail.scrub.policy import MARK, Choice, Policy, is_marked
+from sealtrail.event.validate import RESERVED_PREFIX
+from sealtrail.scrub.policy import MARK, Choice, Policy, field_pattern, is_marked
 
 RULE: Final = "field"
 
@@ -31,8 +32,11 @@ _NEEDED: Final = frozenset(
 _TEXTS: Final = frozenset({"keyword", "text"})
 _MAX_TEXT: Final = 8192
 _MAX_PATH: Final = 128
+# An application's own fields are not known: a name that is this near to one of ours is that one misspelt.
+_NEAR: Final = 0.85
 _DETAILS: Final = "sealtrail.details"
 _CHANGE: Final = "sealtrail.change"
+_PATHS: Final = (f"{_DETAILS}.", f"{_CHANGE}.")
 
 
 def is_chosen(policy: Policy) -> bool:
@@ -41,8 +45,9 @@ def is_chosen(policy: Policy) -> bool:
 
 
 def checked(policy: Policy, source: str) -> Policy:
-    """The policy, if each field that it names may go in that way. Raises UsageError."""
+    """The policy, if each field that it names may be there, and go in that way. Raises UsageError."""
     for name, choice in policy.fields.items():
+        _check_name(name, source)
         known = FIELDS.get(name)
         if choice == "keep" or known is None:
             continue
@@ -55,6 +60,26 @@ def checked(policy: Policy, source: str) -> Policy:
                 hint=f"It holds a value of the type {known.type}: it can be dropped.",
             )
     return policy
+
+
+def _check_name(name: str, source: str) -> None:
+    """A name that is misspelt would choose for nothing, and let stay what somebody wanted gone."""
+    from difflib import get_close_matches
+
+    pattern = field_pattern(name)
+    if name.startswith(_PATHS) or any(pattern.fullmatch(known) is not None for known in FIELDS):
+        return
+    is_ours = name.startswith(RESERVED_PREFIX)
+    if not is_ours and "*" in name:
+        return
+    near = get_close_matches(name, FIELDS, 1, 0.6 if is_ours else _NEAR)
+    if is_ours or near:
+        raise UsageError(
+            "usage.setting",
+            f"{source}: there is no field {name!r}" + (f"; is {near[0]!r} meant?" if near else ""),
+            hint="docs/reference/fields.md lists them. One of your own with a name so near is written with "
+            "a `*` at its end.",
+        )
 
 
 def apply(event: Event, policy: Policy) -> None:

@@ -78,7 +78,7 @@ class Policy(NamedTuple):
         if exact is not None:
             return exact
         for pattern, choice in self.fields.items():
-            if _compiled(pattern).fullmatch(field) is not None:
+            if field_pattern(pattern).fullmatch(field) is not None:
                 return choice
         return None
 
@@ -138,5 +138,6 @@ def _hashed(key: bytes, secret: str) -> str:
 
 
 @lru_cache(256)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def field_pattern(pattern: str) -> re.Pattern[str]:
+    """What matches the fields that a policy means by a name: those within it, with `*` for anything."""
     return re.compile(".*".join(map(re.escape, pattern.split("*"))) + r"(?:\..*)?", re.DOTALL)
