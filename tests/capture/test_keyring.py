@@ -95,3 +95,31 @@ def test_who_empties_the_folder_keeps_nobody_from_a_rotation(tmp_path):
         assert len(keyring.rotate(tmp_path)) == 2
     finally:
         os.close(descriptor)
+
+
+def test_a_key_that_was_cut_short_makes_no_hash_and_is_rotated_away(tmp_path, caplog):
+    path = tmp_path / PSEUDONYM_KEY_FILE
+    path.write_bytes(b"0badc0de\n")
+    assert len(keyring.signing(tmp_path)) == len(keyring.signing(tmp_path)) == 32
+    assert caplog.text.count("cut short") == 1
+    newest, old = keyring.rotate(tmp_path)
+    assert old == b"0badc0de"
+    assert keyring.signing(tmp_path) == newest
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a folder", "everybody's"])
+def test_a_file_that_could_block_or_be_anybodys_is_not_read(tmp_path, caplog, what):
+    path = tmp_path / PSEUDONYM_KEY_FILE
+    if what == "a pipe":
+        os.mkfifo(path)
+    elif what == "a folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"k" * 64)
+        path.chmod(0o666)
+    key = keyring.signing(tmp_path)
+    assert key != b"k" * 64
+    assert keyring.signing(tmp_path) == key
+    assert len(caplog.records) == 1
+    with pytest.raises(OSError):
+        keyring.rotate(tmp_path)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 
 import httpx
 import pytest
@@ -192,3 +193,16 @@ def test_who_was_described_before_a_policy_is_described_anew():
     assert described() == "+1 202 555 0143"
     adopt({"groups": ["hipaa"]})
     assert described() == "[redacted:phone]"
+
+
+def test_a_policy_that_everybody_may_write_or_that_is_no_file_is_none(tmp_path):
+    path = tmp_path / "scrub.toml"
+    path.write_text('mode = "drop"')
+    path.chmod(0o646)
+    with pytest.raises(UsageError, match="everybody on this machine may write it"):
+        policies.read(path, "scrub")
+    path.chmod(0o644)
+    assert policies.read(path, "scrub").mode == "drop"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="it is no regular file"):
+        policies.read(tmp_path / "pipe", "scrub")

@@ -18,9 +18,11 @@ from typing import Final
 
 from sealtrail.spool.durable import sync_folder
 from sealtrail.spool.layout import KEY_MODE, PSEUDONYM_KEY_FILE, make_folder
+from sealtrail.spool.trusted import read_trusted
 
 _log: Final = logging.getLogger("sealtrail")
 _KEY_BYTES: Final = 32
+_MIN_KEY: Final = 32  # characters of a key in a file: with fewer, values could be guessed
 # A search for a value asks for its hash under each: what was rotated away longer ago is forgotten.
 MAX_KEYS: Final = 32
 _MAX_FILE: Final = MAX_KEYS * 256
@@ -30,18 +32,31 @@ _unkept: Final[dict[Path, bytes]] = {}
 def signing(folder: Path) -> bytes:
     """The newest key in a folder, made where there is none. Never raises OSError."""
     path = folder / PSEUDONYM_KEY_FILE
+    keys: tuple[bytes, ...] = ()
     try:
-        return (_read(path) or _make(folder, path))[0]
-    except (OSError, IndexError) as error:
-        # Hashes of this process are then comparable with nothing else, which is better than no hash. All of
-        # its services, and its policy of scrubbing, use the one key.
-        known = _unkept.get(folder)
-        if known is not None:
-            return known
-        why = error.strerror if isinstance(error, OSError) else "the file is empty"
-        with contextlib.suppress(Exception):  # a handler is the application's code
-            _log.warning("the key for hashes cannot be kept in %s: %s", folder, why)
-        return _unkept.setdefault(folder, secrets.token_bytes(_KEY_BYTES))
+        keys = _read(path) or _make(folder, path)
+        why = _fault(keys)
+    except OSError as error:
+        why = error.strerror or str(error)
+    if not why:
+        return keys[0]
+    # Hashes of this process are then comparable with nothing else, which is better than no hash. All of its
+    # services, and its policy of scrubbing, use the one key.
+    known = _unkept.get(folder)
+    if known is not None:
+        return known
+    with contextlib.suppress(Exception):  # a handler is the application's code
+        _log.warning("the key for hashes cannot be kept in %s: %s", folder, why)
+    return _unkept.setdefault(folder, secrets.token_bytes(_KEY_BYTES))
+
+
+def _fault(keys: Sequence[bytes]) -> str:
+    """Why the newest of these makes no hashes; empty where it does."""
+    if not keys:
+        return "the file is empty"
+    if len(keys[0]) < _MIN_KEY:
+        return "the newest key was cut short; `sealtrail scrub --rotate` puts one before it"
+    return ""
 
 
 def known(key: str, old: Sequence[str], folder: Path) -> tuple[bytes, ...]:
@@ -102,11 +117,10 @@ def _new() -> bytes:
 
 def _read(path: Path) -> tuple[bytes, ...]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        written = read_trusted(path, _MAX_FILE, flags=os.O_NOFOLLOW)
     except FileNotFoundError:
         return ()
-    with os.fdopen(descriptor, "rb") as file:
-        return tuple(file.read(_MAX_FILE).split()[:MAX_KEYS])
+    return tuple(written.split()[:MAX_KEYS])
 
 
 def _make(folder: Path, path: Path) -> tuple[bytes, ...]:

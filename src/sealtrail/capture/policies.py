@@ -20,11 +20,13 @@ from sealtrail.scrub.policy import Mode, Policy, use, used
 from sealtrail.settings import CaptureSettings
 from sealtrail.spool.layout import folder_of
 from sealtrail.spool.locks import Lock
+from sealtrail.spool.trusted import read_trusted
 
 Scrub = str | os.PathLike[str] | Mapping[str, Any]
 """A mode such as `hmac`, a path of a TOML file, or what such a file says as a mapping."""
 
 MODES: Final[tuple[str, ...]] = get_args(Mode)
+_MAX_FILE: Final = 1 << 20  # bytes of a policy: what is longer is none
 ENGINES: Final = ("auto", "standard", "hyperscan")
 
 _lock: Final = Lock()
@@ -92,7 +94,7 @@ def read(given: Scrub, source: str, digest: Callable[[str], str] | None = None) 
     if text in MODES:
         return policy_of({"mode": text}, source, digest)
     try:
-        written = Path(text).read_bytes().decode()
+        written = read_trusted(Path(text), _MAX_FILE).decode()
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(
