@@ -96,6 +96,7 @@ CODES: dict[str, str] = {
     "ledger.key": "a signing key is missing, unreadable or too widely readable",
     "ledger.io": "the disk refused a write or a sync; what was not acknowledged may be lost",
     "ledger.entry": "an entry is empty or larger than 65,535 bytes",
+    "ledger.witness": "a witness does not know what it cosigned before",
     "ledger.format": "a note, checkpoint, proof or file of the ledger does not have the form it must have",
     "ledger.tampered": "bytes on disk contradict a signed checkpoint",
 }

@@ -55,6 +55,7 @@ WAYS = {
     "count": Way("read", "count"),
     "sql": Way("export", "sql FROM~events"),
     "verify": Way(FOLDER, "verify {data}"),
+    "witness serve": Way(FOLDER, "witness serve --port 0 --dir {out}/witness", None),  # it runs until stopped
     "prove": Way("prove", "prove audit/0"),
     "export": Way("export", "export *"),
     "report": Way("export", "report soc2-2017 --from yesterday --to today --out {out}/report"),

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "count": "reading:count",
     "sql": "sql:sql",
     "verify": "evidence:verify",
+    "witness": "witness:witness",
     "prove": "evidence:prove",
     "export": "evidence:export",
     "report": "compliance:report",

@@ -19,13 +19,18 @@ from sealtrail.errors import LedgerError, TamperedError
 
 ED25519: Final = 0x01
 COSIGNATURE_V1: Final = 0x04
+ML_DSA_44: Final = 0x06
+
+# Types whose signatures say when they were made, and what witnesses therefore use.
+COSIGNATURES: Final = (COSIGNATURE_V1, ML_DSA_44)
 
 # What a note may weigh and carry: both are far above use and keep a hostile one cheap.
 MAX_NOTE_BYTES: Final = 1_000_000
 MAX_SIGNATURES: Final = 100
 
 _DASH: Final = "\u2014 "
-_PUBLIC_BYTES: Final = 32
+_PUBLIC_BYTES: Final = {ED25519: 32, COSIGNATURE_V1: 32, ML_DSA_44: 1312}
+_COSIGNATURE_BYTES: Final = {COSIGNATURE_V1: 8 + 64, ML_DSA_44: 8 + 2420}
 
 
 def malformed(what: str) -> LedgerError:
@@ -85,17 +90,26 @@ class VerifyKey(msgspec.Struct, frozen=True):
         key = cls(check_name(name), data[0], data[1:])
         if key.id.hex() != key_id:
             raise malformed(f"the public key of {name[:60]!r} does not have the id it is given with")
-        if key.type in (ED25519, COSIGNATURE_V1) and len(key.public) != _PUBLIC_BYTES:
-            raise malformed(f"the public key of {name[:60]!r} has {len(key.public)} bytes, expected 32")
+        expected = _PUBLIC_BYTES.get(key.type, len(key.public))
+        if len(key.public) != expected:
+            raise malformed(
+                f"the public key of {name[:60]!r} has {len(key.public)} bytes, expected {expected}"
+            )
         return key
 
     def verifies(self, text: bytes, payload: bytes) -> bool:
         """Is `payload` this key's signature of `text`? False as well for types this version cannot check."""
         if self.type == ED25519:
             return self._ed25519(payload, text)
-        if self.type == COSIGNATURE_V1 and len(payload) == 8 + 64:
-            return self._ed25519(payload[8:], cosigned_bytes(text, cosigned_at(payload)))
-        return False
+        if len(payload) != _COSIGNATURE_BYTES.get(self.type):
+            return False
+        try:
+            message = cosigned(self, text, cosigned_at(payload))
+        except LedgerError:
+            return False
+        if self.type == COSIGNATURE_V1:
+            return self._ed25519(payload[8:], message)
+        return self._ml_dsa(payload[8:], message)
 
     def _ed25519(self, signature: bytes, message: bytes) -> bool:
         from cryptography.exceptions import InvalidSignature
@@ -107,9 +121,27 @@ class VerifyKey(msgspec.Struct, frozen=True):
             return False
         return True
 
+    def _ml_dsa(self, signature: bytes, message: bytes) -> bool:
+        from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+
+        try:
+            MLDSA44PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+            return False
+        return True
+
+
+def cosigned(key: VerifyKey, text: bytes, moment: int) -> bytes:
+    """What a witness with this key signs of a checkpoint at `moment`, seconds since 1970.
+
+    Raises LedgerError (ledger.format) for a text that an ML-DSA-44 cosignature cannot speak of.
+    """
+    return cosigned_bytes(text, moment) if key.type == COSIGNATURE_V1 else subtree_bytes(key, text, moment)
+
 
 def cosigned_at(payload: bytes) -> int:
-    """Seconds since 1970 at which a cosignature/v1 says it was made."""
+    """Seconds since 1970 at which a cosignature says it was made."""
     return int(struct.unpack_from(">Q", payload)[0])
 
 
@@ -118,12 +150,41 @@ def cosigned_bytes(text: bytes, moment: int) -> bytes:
     return b"cosignature/v1\ntime %d\n" % moment + text
 
 
+def subtree_bytes(key: VerifyKey, text: bytes, moment: int) -> bytes:
+    """What an ML-DSA-44 cosignature signs: the whole tree as the subtree [0, size)."""
+    origin, digits, encoded = [*text.split(b"\n", 3), b"", b""][:3]
+    name, root = key.name.encode(), base64_bytes(encoded.decode("ascii", "replace"))
+    size = int(digits) if digits.isdigit() and len(digits) < 20 else 1 << 64
+    if not (origin and len(origin) < 256 and len(name) < 256 and size < 1 << 63 and len(root) == 32):
+        raise malformed("the text is not a checkpoint that can be cosigned")
+    sized = (bytes((len(part),)) + part for part in (name, origin))
+    return b"subtree/v1\n\0%s%s%s%s" % (
+        next(sized),
+        struct.pack(">Q", moment),
+        next(sized),
+        struct.pack(">QQ", 0, size) + root,
+    )
+
+
 class Signature(msgspec.Struct, frozen=True):
     """One signature line. `payload` is what follows the key id."""
 
     name: str
     key_id: bytes
     payload: bytes
+
+    @property
+    def text(self) -> str:
+        """The line, with its end; `from_text` of it gives the same signature."""
+        return f"{_DASH}{self.name} {base64_text(self.key_id + self.payload)}\n"
+
+    @classmethod
+    def from_text(cls, text: str) -> Signature:
+        """Parse a line with its end. Raises LedgerError (ledger.format)."""
+        found = _signature(text.removesuffix("\n"))
+        if found.text != text:
+            raise malformed("a signature line has more than one way to be written")
+        return found
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -135,8 +196,7 @@ class Note(msgspec.Struct, frozen=True):
     @property
     def data(self) -> bytes:
         """The note as bytes; `from_bytes` of it gives the same note."""
-        lines = (f"{_DASH}{s.name} {base64_text(s.key_id + s.payload)}\n" for s in self.signatures)
-        return self.text + b"\n" + "".join(lines).encode()
+        return self.text + b"\n" + "".join(line.text for line in self.signatures).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Note:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sealtrail.ledger.note import COSIGNATURE_V1, Note, VerifyKey, cosigned_at, malformed
+from sealtrail.ledger.note import COSIGNATURES, Note, VerifyKey, cosigned_at, malformed
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -87,5 +87,5 @@ def _needed(text: str, members: int, number: int) -> int:
 def _signed(note: Note, key: VerifyKey, now: int) -> bool:
     for line in note.signatures:
         if (line.name, line.key_id) == (key.name, key.id) and key.verifies(note.text, line.payload):
-            return key.type != COSIGNATURE_V1 or cosigned_at(line.payload) <= now
+            return key.type not in COSIGNATURES or cosigned_at(line.payload) <= now
     return False

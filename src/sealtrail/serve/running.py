@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,17 +13,16 @@ from typing import Final, Self
 import uvicorn
 from starlette.applications import Starlette
 
-from sealtrail.errors import UsageError
 from sealtrail.follow.worker import Worker
 from sealtrail.serve.acting import operator
 from sealtrail.serve.doors import Doors
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.front import own_url
+from sealtrail.serve.sockets import bound
 from sealtrail.serve.stopping import Stop
 from sealtrail.serve.writing import Collector
 
 GRACE_SECONDS: Final = 10  # for requests under way when the server stops
-BACKLOG: Final = 1024  # connections that wait while the collector starts
 WATCH_SECONDS: Final = 0.5  # between two looks whether a part has failed
 QUESTION_SECONDS: Final = 5.0  # for questions to be answered when the server stops; then they are given up
 
@@ -48,7 +46,7 @@ class Served:
         """`stop` is a context that is entered: it has the signals from before this until after it."""
         self._host = host
         self._stop = stop
-        self._socket = _bind(host, port)
+        self._socket = bound(host, port)
         self.port = int(self._socket.getsockname()[1])
         self.collector = Collector(Folder(data), spools=spools, rules=rules, url=own_url(host, self.port))
         self._server: uvicorn.Server | None = None
@@ -169,23 +167,3 @@ class _Watch(Worker):
                 # A thread cannot be cancelled: whoever waits for it waits until the question is answered.
                 if ending > QUESTION_SECONDS:
                     self._interrupt()
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """The listening socket, bound before anything else starts: a taken port must not leave half a server."""
-    listener: socket.socket | None = None
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)  # two that have only bound can share a port, and one would fail later
-    except OSError as error:
-        if listener is not None:
-            listener.close()
-        raise UsageError(
-            "usage.argument",
-            f"{host}:{port} cannot be listened on: {error.strerror or error}",
-            hint="Another server may have it; name another with --port or SEALTRAIL_PORT; 0 is any.",
-        ) from None
-    return listener
