@@ -13,11 +13,22 @@ from sealtrail.event import hostile
 
 TEXTS = st.sampled_from(
     [
-        *("", "a", "viewer", "alice@example.com", "password=hunter2", "token: abcdefgh", "4111111111111111"),
+        *(
+            "",
+            "a",
+            "viewer",
+            "alice@example.com",
+            "password=hunter2",
+            "token: abcdefgh",
+            "password",
+            "4111111111111111",
+        ),
         *("AKIAZ3MVLQ7XN2PKD8WT", "caf\u00e9", "a\u2028b", "tab\t", "x" * 200, "a b, c.", "%41", "OPS-1234"),
     ]
 )
-NAMES = st.sampled_from(["a", "role", "password", "apiKey", "user.token", "alice@example.com", "limit"])
+NAMES = st.sampled_from(
+    ["a", "role", "password", "apiKey", "user.token", "alice@example.com", "limit", "name", "value"]
+)
 LEAVES = TEXTS | st.none() | st.booleans() | st.integers() | st.floats() | st.binary(max_size=3)
 VALUES = st.recursive(
     LEAVES,
@@ -55,6 +66,7 @@ def test_what_applications_usually_hand_over_is_plain(value):
     [
         *({"password": "x"}, {"a": {"token": 1}}, ["alice@example.com"], {1: "a"}, {"a": {1}}, b"a"),
         *(float("nan"), 2**60, 4111111111111111, "a\nb", "x" * 129, type("T", (str,), {})("a")),
+        {"name": "password", "value": "x"},
         *([[[["deep"]]]], list(range(65)), [list(range(40)), list(range(40))]),
     ],
 )

@@ -12,6 +12,27 @@ def test_what_stands_under_a_secret_name_goes_whole():
     assert given_details["user"]["password"] == {"old": "a", "new": "b"}
 
 
+def test_a_value_is_secret_by_the_name_that_stands_beside_it():
+    fields = [
+        {"name": "user", "value": "alice"},
+        {"name": "password", "value": "hunter2"},
+        {"Key": "X-Api-Key", "Value": "0815"},
+        {"field": "totp", "type": "text", "values": ["123456"]},
+        {"label": "password", "value": None},
+        {"name": "password", "kind": "hunter2"},
+    ]
+    made, notes = scrub.details(fields)
+    assert made == [
+        {"name": "user", "value": "alice"},
+        {"name": "password", "value": "[redacted:password]"},
+        {"Key": "X-Api-Key", "Value": "[redacted:api-key]"},
+        {"field": "totp", "type": "text", "values": "[redacted:otp]"},
+        *fields[4:],
+    ]
+    assert notes[0] == "sealtrail.details.value:password"
+    assert scrub.details(made) == (made, ())
+
+
 def test_nothing_under_a_secret_name_is_nothing_to_hide():
     details = {"password": None, "token": "", "secret": [], "has_password": True, "otp": False}
     assert scrub.details(details) == (details, ())

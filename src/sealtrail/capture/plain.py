@@ -11,6 +11,7 @@ from typing import Any, Final, TypeGuard
 
 from sealtrail import scrub
 from sealtrail.event.limits import MAX_INTEGER
+from sealtrail.scrub.tree import paired
 
 _MAX_KNOWN: Final = 4096
 _MAX_TEXT: Final = 128
@@ -93,7 +94,7 @@ def _weight(value: Any, depth: int) -> int:
     items = value
     if kind is dict:
         items = value.values()
-        if not all(is_plain_text(name) and not scrub.secret_name(name) for name in value):
+        if not all(is_plain_text(name) and not scrub.secret_name(name) for name in value) or paired(value):
             return 0
     total = 1
     for item in items:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from sealtrail.scrub.free import Notes, text
@@ -13,6 +13,13 @@ _MAX_NOTES: Final = 32
 _MAX_KEY: Final = 64
 # The shortest card number; shorter numbers have no shape that tells them from counters.
 _CARD_FROM: Final = 10**11
+# Lists of headers, parameters, form fields and settings say under one key what stands under another.
+_VALUES: Final = frozenset({"value", "Value", "values", "Values"})
+_NAMES: Final = tuple(
+    spelled
+    for name in ("name", "key", "field", "parameter", "header", "attribute", "label")
+    for spelled in (name, name.capitalize())
+)
 
 
 def value(name: str, item: Any, field: str, policy: Policy = REPLACE) -> tuple[Any, Notes]:
@@ -29,6 +36,17 @@ def details(
     found: list[str] = []
     result = _walk(item, field, policy, found, keep)
     return result, tuple(dict.fromkeys(found[:_MAX_NOTES]))
+
+
+def paired(item: Mapping[Any, Any]) -> str:
+    """The secret name that a mapping gives its value, `{"name": "password", "value": ...}`; else empty."""
+    if _VALUES.isdisjoint(item):
+        return ""
+    for key in _NAMES:
+        name = item.get(key)
+        if isinstance(name, str) and secret_name(name):
+            return name
+    return ""
 
 
 def _named(
@@ -53,10 +71,12 @@ def _walk(item: Any, path: str, policy: Policy, found: list[str], keep: Collecti
         return cleaned
     if isinstance(item, dict):
         result: dict[str, Any] = {}
+        called = paired(item)
         for key, inner in item.items():
             name, more = text(str(key), f"{path}.*", policy, keep)
             found += more
-            result[name] = _named(key, inner, f"{path}.{name[:_MAX_KEY]}", policy, found, keep)
+            meant = called if called and key in _VALUES else key
+            result[name] = _named(meant, inner, f"{path}.{name[:_MAX_KEY]}", policy, found, keep)
         return result
     if isinstance(item, list | tuple):
         return [_walk(inner, path, policy, found, keep) for inner in item]
