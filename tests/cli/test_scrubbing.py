@@ -55,6 +55,18 @@ def test_standard_input_is_read_where_nothing_else_is_named() -> None:
     assert done.stdout == "page=2&token=[redacted:token]\n"
 
 
+def test_a_check_of_lines_names_the_lines(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(b"one\r\n\npin=4821\r\nfour\x0cfour\npin=4822 a@b.de\n" + b"pin=4823\n" * 30)
+    done = run("scrub", "--check", "--lines", log)
+    assert done.exit_code == 1
+    assert f"removed from message by rule email: {log}:5\n" in done.stderr
+    assert f"removed from message by rule pin: {log}:3, {log}:5, {log}:6, " in done.stderr
+    assert f"{log}:23 and 12 more\n" in done.stderr
+    found = json.loads(run("scrub", "--lines", log, "-o", "json").stdout)["results"]
+    assert [one["place"] for one in found[:3]] == [f"{log}:1", f"{log}:3", f"{log}:4"]
+
+
 @pytest.mark.parametrize(("text", "code"), [("nothing here", 0), ("pin=4821", 1)])
 def test_a_check_ends_with_1_where_anything_would_go(run: Run, text: str, code: int) -> None:
     assert run("scrub", "--check", "--text", text).exit_code == code

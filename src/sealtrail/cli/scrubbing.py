@@ -16,6 +16,8 @@ from sealtrail.cli.output import advise, print_json, print_table, safe, to_json
 from sealtrail.scrub.trial import FORMS, Trial, tried
 from sealtrail.settings import CaptureSettings
 
+_NAMED = 20  # places of one rule that are named; all of them are in -o json
+
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.File("rb"), metavar="[FILE]...")
@@ -94,17 +96,18 @@ def scrub(
 
     policies.engine(CaptureSettings.from_environment().scrub_engine)
     # The shell hands over any bytes.
-    spoken = [os.fsencode(text).decode("utf-8", "backslashreplace") for text in texts]
+    spoken = [("", os.fsencode(text).decode("utf-8", "backslashreplace")) for text in texts]
     given = [*spoken, *_read(files or (() if texts else (sys.stdin.buffer,)), lines)]
+    places = [place for place, _ in given]
     digest = _Digest(spool)
     with policies.borrowed(policies.read(policy or "replace", "--policy", digest)):
-        trials = [tried(one, kind, field) for one in given]
+        trials = [tried(one, kind, field) for _, one in given]
     if form == "json":
-        print_json({"engine": ready(), "results": [_described(trial) for trial in trials]})
+        print_json({"engine": ready(), "results": [*map(_described, places, trials)]})
     else:
         for trial in trials:
             _print(trial)
-        _advise(ready(), trials)
+        _advise(ready(), places, trials)
     if digest.made_up:
         advise(f"no key in {safe(str(spool))}: these hashes are comparable with nothing else")
     ctx.exit(1 if check and any(trial.notes for trial in trials) else 0)
@@ -174,18 +177,24 @@ def _rotate(spool: Path, form: str) -> None:
         click.echo(f"key {ids[0]} is used by processes that start from now on; known: {', '.join(ids)}")
 
 
-def _read(files: Iterable[IO[bytes]], lines: bool) -> Iterator[str]:
+def _read(files: Iterable[IO[bytes]], lines: bool) -> Iterator[tuple[str, str]]:
+    """Texts, each with its place: `FILE:LINE` of a line, else nothing."""
     for file in files:
         text = file.read().decode("utf-8", "backslashreplace")
-        if lines:
-            yield from (line for line in text.splitlines() if line)
-        else:
-            yield text.removesuffix("\n")
+        if not lines:
+            yield "", text.removesuffix("\n")
+            continue
+        name = "-" if file is sys.stdin.buffer else str(file.name)
+        # As editors count them: other ends of lines are signs like any other.
+        for number, line in enumerate(text.split("\n"), 1):
+            if line := line.removesuffix("\r"):
+                yield f"{name}:{number}", line
 
 
-def _described(trial: Trial) -> dict[str, Any]:
+def _described(place: str, trial: Trial) -> dict[str, Any]:
     notes = [dict(zip(("field", "rule"), note.rsplit(":", 1), strict=True)) for note in trial.notes]
-    return {"as": trial.form, "kept": trial.kept, "notes": notes, "cut": trial.cut}
+    found = {"as": trial.form, "kept": trial.kept, "notes": notes, "cut": trial.cut}
+    return {"place": place, **found} if place else found
 
 
 def _print(trial: Trial) -> None:
@@ -194,11 +203,17 @@ def _print(trial: Trial) -> None:
         click.echo("\t".join(safe(part) for part in line.split("\t")))
 
 
-def _advise(engine: str, trials: list[Trial]) -> None:
-    for note in dict.fromkeys(note for trial in trials for note in trial.notes):
+def _advise(engine: str, places: list[str], trials: list[Trial]) -> None:
+    found: dict[str, list[str]] = {}
+    for place, trial in zip(places, trials, strict=True):
+        for note in trial.notes:
+            found.setdefault(note, []).extend([place] if place else [])
+    for note, there in found.items():
         field, _, rule = note.rpartition(":")
-        advise(f"removed from {safe(field)} by rule {safe(rule)}")
-    if not any(trial.notes for trial in trials):
+        more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
+        where = f": {', '.join(there[:_NAMED])}{more}" if there else ""
+        advise(f"removed from {safe(field)} by rule {safe(rule)}{safe(where)}")
+    if not found:
         advise("nothing to remove")
     if any(trial.cut for trial in trials):
         advise("too long to be kept whole: a log file is read line by line with --lines")
