@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
+import subprocess
 
 import pytest
 
@@ -10,6 +12,7 @@ from sealtrail.collect.pipeline import open_trails
 from sealtrail.serve import tidiness
 from sealtrail.serve.folder import Folder
 from sealtrail.settings import ResponseSettings, RetentionSettings, Settings
+from sealtrail.spool.layout import make_folder
 
 
 @pytest.fixture
@@ -39,6 +42,24 @@ def test_what_others_can_reach_is_named(folder):
     (found,) = tidiness.permissions(folder)
     assert found.state == "fail"
     assert "chmod" in found.todo
+
+
+def test_a_spool_in_the_folder_has_its_own_mode_and_the_command_leaves_it(folder):
+    spool = folder.root / "spool"
+    make_folder(spool)
+    (spool / "a.seg").write_text("")
+    (spool / "a.seg").chmod(0o640)
+    (found,) = tidiness.permissions(folder)
+    assert found.state == "ok"
+    (folder.state / "file").write_text("")
+    (folder.state / "file").chmod(0o666)
+    (found,) = tidiness.permissions(folder)
+    command = found.todo.removeprefix("Run `").removesuffix("`.")
+    subprocess.run(["sh", "-c", command], check=True)
+    assert stat.S_IMODE((folder.state / "file").stat().st_mode) == 0o600
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o2770
+    assert stat.S_IMODE((spool / "a.seg").stat().st_mode) == 0o640
+    assert states(tidiness.permissions(folder)) == {"ok"}
 
 
 def test_links_are_to_be_warned_of(folder, tmp_path):

@@ -15,6 +15,7 @@ from sealtrail.ledger.sign import open_key
 from sealtrail.serve.findings import Finding, fail, ok, warn
 from sealtrail.serve.folder import Folder
 from sealtrail.settings import Settings
+from sealtrail.spool.layout import FOLDER_MODE
 
 YEAR: Final = 365
 
@@ -23,7 +24,10 @@ _NAMED: Final = 3
 
 
 def permissions(folder: Folder) -> Iterator[Finding]:
-    """Everything in the data folder belongs to one user, and nobody else gets in."""
+    """Everything in the data folder belongs to one user, and nobody else gets in.
+
+    But for a spool that lies in it: that is shared, has a mode of its own, and is looked at by itself.
+    """
     check, owner = "permissions", folder.root.stat().st_uid
     if owner != os.geteuid():
         yield warn(
@@ -31,12 +35,11 @@ def permissions(folder: Folder) -> Iterator[Finding]:
             f"{folder.root} belongs to uid {owner}, and this is uid {os.geteuid()}",
             "Run the doctor as the collector's user: `runuser -u sealtrail -- sealtrail doctor`.",
         )
-    open_, foreign, links = [], [], []
-    for path in (folder.root, *folder.root.rglob("*")):
-        try:
-            found = path.lstat()
-        except FileNotFoundError:
-            continue  # a server goes on meanwhile
+    open_, foreign, links, spools = [], [], [], []
+    for path, found in _within(folder.root):
+        if stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == FOLDER_MODE:
+            spools.append(path)
+            continue
         if stat.S_ISLNK(found.st_mode):
             links.append(path)
         elif found.st_mode & 0o077:
@@ -44,11 +47,12 @@ def permissions(folder: Folder) -> Iterator[Finding]:
         if found.st_uid != owner:
             foreign.append(path)
     if folder.root in open_:
-        todo = f"Run `chmod -R go= {folder.root}`, and ask who may have read or changed it meanwhile."
+        todo = f"Run `{_closing(folder.root, spools)}`, and ask who may have read or changed it meanwhile."
         yield fail(check, f"others than the owner can reach into {_some(open_)}", todo)
     elif open_:
         # The folder keeps them out, for as long as nobody opens it.
-        yield warn(check, f"only the folder protects {_some(open_)}", f"Run `chmod -R go= {folder.root}`.")
+        todo = f"Run `{_closing(folder.root, spools)}`."
+        yield warn(check, f"only the folder protects {_some(open_)}", todo)
     if foreign:
         todo = f"Run `chown -R --reference={folder.root} {folder.root}` as root."
         yield fail(check, f"not the folder's owner has {_some(foreign)}", todo)
@@ -56,6 +60,28 @@ def permissions(folder: Folder) -> Iterator[Finding]:
         yield warn(check, f"links lead out of the folder: {_some(links)}", "Replace them by what they name.")
     if not (open_ or foreign or links):
         yield ok(check, f"{folder.root} is its owner's alone")
+
+
+def _within(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """A folder and all in it, but for what lies in a spool."""
+    waiting = [root]
+    while waiting:
+        path = waiting.pop()
+        try:
+            found = path.lstat()
+            yield path, found
+            if stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) != FOLDER_MODE:
+                waiting += sorted(path.iterdir(), reverse=True)
+        except FileNotFoundError:
+            continue  # a server goes on meanwhile
+
+
+def _closing(root: Path, spools: list[Path]) -> str:
+    """The command that closes a folder to all but its owner, and leaves the spools in it to their groups."""
+    if not spools:
+        return f"chmod -R go= {root}"
+    left = " -o ".join(f"-path {spool}" for spool in spools[:_NAMED])
+    return f"find {root} \\( {left} \\) -prune -o ! -type l -exec chmod go= {{}} +"
 
 
 def _some(paths: list[Path]) -> str:
