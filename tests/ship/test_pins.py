@@ -14,6 +14,7 @@ from sealtrail.event import Range
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.note import sign_note
 from sealtrail.ledger.sign import TrailKey
+from sealtrail.serve.signers import rotate
 from sealtrail.ship.line import Answer, Line
 from sealtrail.ship.pins import Pins
 from sealtrail.web.remote import remote
@@ -154,6 +155,55 @@ def test_a_key_that_was_put_there_by_hand_is_the_one_that_counts(server, pins, t
     place.parent.mkdir(parents=True)
     place.write_text(f"{key.key.text}\n")
     with pytest.raises(TamperedError):
+        learned(pins, grow(server, 2))
+
+
+def test_a_trail_is_followed_to_its_new_key_and_no_divergence_is_cried(server, pins, tmp_path):
+    learned(pins, grow(server, 5))
+    place = tmp_path / "pins" / "keys" / "audit.vkey"
+    first = place.read_text()
+    for _ in range(2):
+        rotate(server.data, ["audit"], "ann")
+        learned(pins, grow(server, 3))
+        assert place.read_text() == server.get("/trails/audit/vkey").text
+    rotate(server.data, ["audit"], "ann")
+    learned(pins, note(server))  # both keys signed it
+    learned(pins, grow(server, 3))
+    assert place.read_text() == server.get("/trails/audit/vkey").text != first
+    assert pins.counts == {"checkpoints": 5, "unchecked": 0}
+    far = Pins(tmp_path / "far", pins._line)  # over three hand-overs at once, from the first key
+    (tmp_path / "far" / "keys").mkdir(parents=True)
+    (tmp_path / "far" / "keys" / "audit.vkey").write_text(first)
+    learned(far, note(server))
+    assert (tmp_path / "far" / "keys" / "audit.vkey").read_text() == place.read_text()
+    assert far.counts == {"checkpoints": 1, "unchecked": 0}
+
+
+def test_a_key_that_nobody_handed_the_trail_to_is_a_divergence(server, pins, asked):
+    learned(pins, grow(server, 2))
+    rotate(server.data, ["audit"], "ann")
+    later = grow(server, 2)
+    for lie in (b"", b"no hand-over", server.get("/trails/access/handovers").content):
+        asked.changed["/trails/audit/handovers"] = Answer(200, {}, lie)
+        with pytest.raises(TamperedError):
+            learned(pins, later)
+    asked.changed["/trails/audit/handovers"] = Answer(503, {}, b"")
+    learned(pins, later)
+    assert pins.counts["unchecked"] == 1
+    del asked.changed["/trails/audit/handovers"]
+    learned(pins, later)
+
+
+def test_a_pinned_key_that_signed_more_than_it_handed_over_is_a_divergence(server, pins):
+    stolen = (server.data / "keys" / "audit.key").read_text().strip()
+    learned(pins, grow(server, 2))
+    rotate(server.data, ["audit"], "ann")
+    key = TrailKey.from_secret_text(stolen)
+    later = grow(server, 9)
+    now = Checkpoint.from_note(later)[0]
+    place = pins.folder / "checkpoints" / "audit"
+    place.write_bytes(sign_note(now.text, [key]).data)  # what a thief showed this client
+    with pytest.raises(TamperedError, match="handed over at"):
         learned(pins, grow(server, 2))
 
 

@@ -48,6 +48,7 @@ NEEDS = {
     "GET /api/v1/retention": "read",
     "GET /trails/{trail}/checkpoint": "witness",
     "GET /trails/{trail}/vkey": "witness",
+    "GET /trails/{trail}/handovers": "witness",
     "GET /trails/{trail}/tile/entries/{number:path}": "read",
     "GET /trails/{trail}/tile/{level}/{number:path}": "witness",
     "GET /api/openapi.json": "known",

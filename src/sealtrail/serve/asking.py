@@ -114,6 +114,9 @@ class Vouching:
             raise NotFoundError("not-found.file", f"the public key of {trail} is not here")
         return text
 
+    def handovers(self, trail: str) -> bytes:
+        return b"".join(one.data for one in self._ledger.handovers(trail))
+
     def tile(self, trail: str, path: str) -> bytes:
         try:
             level, number, width = tile_of(path)

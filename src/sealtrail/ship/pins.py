@@ -1,7 +1,8 @@
 """Holds a collector to what it signed: each checkpoint is verified, kept, and goes on from the last one.
 
 For each trail `keys/<trail>.vkey` (taken on first use, or put there by hand) and `checkpoints/<trail>`. A
-collector that shows another past than it has shown before is not sent another event.
+trail that was handed over to a new key is followed from the pinned key by what that key signed, by nothing
+else. A collector that shows another past than it has shown before is not sent another event.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from sealtrail.errors import LedgerError, SealtrailError, TamperedError, UsageEr
 from sealtrail.event import Range
 from sealtrail.follow.state import save
 from sealtrail.ledger.checkpoint import Checkpoint
+from sealtrail.ledger.handover import Keychain, handovers_in
 from sealtrail.ledger.layout import TILE_LEVELS, TILE_WIDTH, TRAIL_NAME, tile_path
 from sealtrail.ledger.merkle import HASH_BYTES, climb
-from sealtrail.ledger.note import VerifyKey, verify_note
+from sealtrail.ledger.note import Note, VerifyKey
 from sealtrail.ledger.proof import check_consistency, prove_consistency
 from sealtrail.ship.line import Line
 from sealtrail.ship.reporting import CONTRADICTIONS
@@ -92,10 +94,13 @@ class Pins:
         except LedgerError as error:
             raise TamperedError(f"what it gives as a checkpoint is none: {error.what}") from None
         key, fresh = self._key(trail, new.origin)
-        verify_note(signed, [key])
-        if pinned:
-            old, _ = Checkpoint.from_note(pinned)
+        old = Checkpoint.from_note(pinned)[0] if pinned else None
+        now = self._signer(trail, key, old, new, signed)
+        if old is not None:
             self._goes_on(trail, old, new)
+        if now != key:
+            _log.warning("%s was handed over to a new key, and the old one signed it: %s", trail, now.text)
+            fresh, key = True, now
         if fresh:
             save(self.folder / "keys" / f"{trail}.vkey", f"{key.text}\n".encode())
         save(place, note)
@@ -117,6 +122,34 @@ class Pins:
         if key.name != origin:
             raise TamperedError(f"the checkpoint is of {origin!r}, the key of {key.name!r}")
         return key, fresh
+
+    def _signer(
+        self, trail: str, key: VerifyKey, old: Checkpoint | None, new: Checkpoint, signed: Note
+    ) -> VerifyKey:
+        """The pinned key where it signed, else the one that it handed the trail over to."""
+        try:
+            Keychain.of([key]).check(signed, new.size)
+        except TamperedError as error:
+            unknown = error
+        else:
+            return key
+        try:
+            chain = Keychain.of([key], handovers_in(self._get(f"/trails/{trail}/handovers")))
+        except LedgerError as error:
+            raise TamperedError(f"its hand-overs to new keys do not hold: {error.what}") from None
+        if not chain.handovers:
+            raise unknown
+        chain.check(signed, new.size)
+        for one in chain.handovers:
+            if one.size > new.size:
+                break
+            if old is not None and one.old == key and one.size < old.size:
+                # The pinned key signed more after it had given the trail away: two logs of one name.
+                raise TamperedError(
+                    f"it was handed over at {one.size:,} entries, and the old key signed more"
+                )
+            self._goes_on(trail, Checkpoint(new.origin, one.size, one.root), new)
+        return next(span.key for span in reversed(chain.spans) if span.holds(new.size))
 
     def _goes_on(self, trail: str, old: Checkpoint, new: Checkpoint) -> None:
         if old.origin != new.origin:

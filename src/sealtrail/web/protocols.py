@@ -305,6 +305,10 @@ class Tiles(Protocol):
         """The public key, a C2SP vkey. NotFoundError also where it is not here."""
         ...
 
+    def handovers(self, trail: str) -> bytes:
+        """Every hand-over to a new key, oldest first; empty while there was none."""
+        ...
+
     def tile(self, trail: str, path: str) -> bytes:
         """`tile/<L>/<N>[.p/<W>]` or `tile/entries/<N>[.p/<W>]`."""
         ...

@@ -55,6 +55,15 @@ class Tiling:
             ),
             Route(
                 "GET",
+                "/trails/{trail}/handovers",
+                "witness",
+                self.handovers,
+                about="How a trail went from key to key: proofs of the statements, if there are any.",
+                parameters=(TRAIL,),
+                gives="text/plain",
+            ),
+            Route(
+                "GET",
                 "/trails/{trail}/tile/entries/{number:path}",
                 "read",
                 self.entries,
@@ -83,6 +92,11 @@ class Tiling:
         trail = request.path_params["trail"]
         key = await self._threads.run(lambda: self._tiles.key(trail))
         return Response(f"{key}\n", headers=dict(HEADERS), media_type="text/plain")
+
+    async def handovers(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - as above
+        trail = request.path_params["trail"]
+        data = await self._threads.run(lambda: self._tiles.handovers(trail))
+        return Response(data, headers=dict(HEADERS), media_type="text/plain")
 
     async def entries(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - as above
         return await self._tile(request, f"tile/entries/{request.path_params['number']}")
