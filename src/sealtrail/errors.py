@@ -85,6 +85,7 @@ CODES: dict[str, str] = {
     "busy.spool": "an act that the application requires to be recorded could not be written to the spool",
     "not-found.trail": "there is no such trail",
     "not-found.entry": "there is no such entry",
+    "not-found.checkpoint": "no checkpoint of this size was signed, or it is the wrong way round",
     "not-found.pruned": "the entry was there, and its retention is over",
     "not-found.person": "nobody of this name has an account",
     "not-found.key": "there is no API key of this id",

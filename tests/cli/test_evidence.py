@@ -67,6 +67,41 @@ def test_an_entry_that_is_not_there_cannot_be_proved(run: Run, data: Path) -> No
         assert (done.exit_code, done.stdout) == (2, "")
 
 
+def test_a_trail_is_proved_to_begin_with_what_was_kept(run: Run, data: Path, tmp_path: Path) -> None:
+    history = (data / "trails" / "access" / "checkpoints").read_bytes().split(b"\n\n")
+    kept, proof = tmp_path / "kept", tmp_path / "proof"
+    kept.write_bytes(history[-3] + b"\n\n" + history[-2] + b"\n")
+    size = kept.read_bytes().split(b"\n")[1].decode()
+    assert run("prove", "access", "--from", kept, "--data", data, "-o", proof).exit_code == 0
+    assert run("prove", "access", "--from", size, "--to", size, "--data", data).exit_code == 0
+    key = data / "keys" / "access.vkey"
+    done = run("verify", proof, "--checkpoint", kept, "--key", key)
+    assert (done.exit_code, "NOT anchored" in done.stdout) == (0, False), done.stdout
+    assert f"begins with {size}" in done.stdout
+    assert run("verify", proof, "--key", key).exit_code == 2
+    assert "begins at" in run("verify", proof, "--key", key).stdout
+
+
+def test_what_cannot_lead_to_a_checkpoint_is_said(run: Run, data: Path, tmp_path: Path) -> None:
+    foreign = tmp_path / "audit"
+    foreign.write_bytes((data / "trails" / "audit" / "checkpoint").read_bytes())
+    for words, code in (
+        (("access", "--from", "99999"), "not-found.checkpoint"),
+        (("access", "--from", "1", "--to", "99999"), "not-found.checkpoint"),
+        (("access", "--from", tmp_path / "nothing"), "usage.path"),
+        (("access", "--from", data / "format"), "ledger.format"),
+        (("access", "--from", foreign), "usage.argument"),
+        (("nothing", "--from", "1"), "not-found.trail"),
+    ):
+        done = run("prove", *words, "--data", data)
+        assert (done.exit_code, done.stdout) == (2, ""), (words, done.stdout)
+        assert code in done.stderr
+    assert run("prove", "access", "--to", "1", "--data", data).exit_code == 2
+    assert (
+        run("prove", "access/1", "--from", "1", "--with-entry", tmp_path / "e", "--data", data).exit_code == 2
+    )
+
+
 def test_a_trail_is_exported_as_a_log_that_verifies(run: Run, data: Path, tmp_path: Path) -> None:
     done = run("export", "--trail", "access", "--tlog", tmp_path / "log", "--data", data)
     assert done.exit_code == 0, done.stderr

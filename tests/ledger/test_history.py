@@ -5,7 +5,7 @@ import pytest
 from sealtrail.ledger import history
 from sealtrail.ledger.checkpoint import Checkpoint, history_record
 from sealtrail.ledger.handover import Keychain
-from sealtrail.ledger.history import read_history
+from sealtrail.ledger.history import note_of, read_history
 from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.note import sign_note
 from sealtrail.ledger.sign import TrailKey
@@ -66,3 +66,20 @@ def test_a_file_without_any_border_is_not_held_in_memory(tmp_path):
     found = read(tmp_path, note(0), tail=b"x" * 5_000_000)
     assert found.problems
     assert found.torn < 3_000_000
+
+
+@pytest.mark.parametrize("near", [1 << 18, 1 << 11])
+def test_the_note_of_a_size_is_found_among_many_by_halving(tmp_path, monkeypatch, near):
+    monkeypatch.setattr(history, "_NEAR", near)
+    signature = note(0).partition(b"\n\n")[2]
+    notes = [Checkpoint("a/audit", 3 * n, leaf_hash(b"%d" % n)).text + b"\n" + signature for n in range(900)]
+    (tmp_path / "checkpoints").write_bytes(b"".join(map(history_record, notes)) + b"a/audit\n2700\ntorn")
+    for n in (0, 1, 2, 450, 451, 898, 899):
+        assert note_of(tmp_path, 3 * n) == notes[n]
+    assert [note_of(tmp_path, size) for size in (1, 1000, 2698, 2700, 10**12)] == [None] * 5
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"x" * 5_000_000, b"\n\n\n" * 300_000])
+def test_a_history_that_is_none_has_no_note_of_any_size(tmp_path, content):
+    (tmp_path / "checkpoints").write_bytes(content)
+    assert note_of(tmp_path, 5) is None

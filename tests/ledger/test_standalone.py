@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sealtrail.errors import SealtrailError
 from sealtrail.ledger import standalone
 from sealtrail.ledger.checkpoint import Checkpoint
+from sealtrail.ledger.consistency import prove_consistency_of
 from sealtrail.ledger.export import export_tlog
 from sealtrail.ledger.note import VerifyKey, sign_note
 from sealtrail.ledger.reader import LedgerReader
@@ -172,11 +173,13 @@ class Exported:
         self.folder, self.log = folder, folder / "log"
         self.key, self.kept = folder / "key.vkey", folder / "kept"
         self.receipt, self.entry = folder / "1700.tlog-proof", folder / "1700.json"
+        self.consistency = folder / "consistency"
         if data.is_dir():
             reader = LedgerReader(data, volume_entries=1024)
             export_tlog(reader, "access", self.log)
             self.receipt.write_text(reader.prove("access", 1700))
             self.entry.write_bytes(reader.entry("access", 1700))
+            self.consistency.write_bytes(prove_consistency_of(reader, "access", 1202))
             reader.close()
             shutil.copy(data / "keys" / "access.vkey", self.key)
             self.signer = open_key(data / "keys", "access")
@@ -326,6 +329,24 @@ def test_both_refuse_every_changed_receipt(exported, tmp_path_factory, data):
     path.write_bytes(text)
     verdict = ours(path, exported.key, [], exported.entry)
     assert verdict == products(path, exported.key, [], exported.entry) != "intact"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_both_refuse_every_changed_consistency_proof(exported, tmp_path_factory, data):
+    text = bytearray(exported.consistency.read_bytes())
+    text[data.draw(st.integers(0, len(text) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path = tmp_path_factory.mktemp("consistency") / "file"
+    path.write_bytes(text)
+    verdict = ours(path, exported.key, [exported.kept])
+    assert verdict == products(path, exported.key, [exported.kept]) != "intact"
+
+
+def test_both_accept_a_consistency_proof_with_the_checkpoint_it_begins_with_and_no_other(exported):
+    latest = exported.log / "checkpoint"
+    for kept, verdict in (([exported.kept], "intact"), ([], "unchecked"), ([latest], "unchecked")):
+        assert ours(exported.consistency, exported.key, kept) == verdict
+        assert products(exported.consistency, exported.key, kept) == verdict
 
 
 @pytest.mark.corpus

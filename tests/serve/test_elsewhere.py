@@ -124,6 +124,13 @@ def test_an_export_is_the_same_lines(run):
     assert "/trails/audit/checkpoint" in run("export", "--trail", "audit", "--tlog", "x").stderr
 
 
+def test_a_consistency_proof_that_was_fetched_verifies(run, server, tmp_path):
+    kept, proof = tmp_path / "kept", tmp_path / "proof"
+    kept.write_bytes((server.data / "trails" / "audit" / "checkpoint").read_bytes())
+    assert run("prove", "audit", "--from", str(kept), "-o", str(proof)).exit_code == 0
+    assert check(proof, [kept], [server.data / "keys" / "audit.vkey"]).verdict == "intact"
+
+
 def test_a_proof_that_was_fetched_verifies(run, server, tmp_path):
     paths = [tmp_path / "p.tlog-proof", tmp_path / "entry.json"]
     done = run("prove", "e3", "-o", str(paths[0]), "--with-entry", str(paths[1]))

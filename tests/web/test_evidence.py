@@ -57,6 +57,34 @@ def test_what_is_not_there_is_404(server, what, path, code):
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, code)
 
 
+def test_a_trail_is_proved_to_begin_with_what_was_kept(server, tmp_path):
+    note = server.get("/trails/audit/checkpoint", role="auditor").text
+    (tmp_path / "kept").write_text(note)
+    size = int(note.split("\n")[1])
+    for asked in ({"from": size}, {"from": size, "to": size}):
+        answer = server.get("/api/v1/consistency/audit", role="auditor", **asked)
+        assert answer.headers["content-type"].startswith("text/plain")
+        (tmp_path / "proof").write_bytes(answer.content)
+        report = check(tmp_path / "proof", [tmp_path / "kept"], [server.data / "keys" / "audit.vkey"])
+        assert (report.verdict, report.anchored) == ("intact", True)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "status", "code"),
+    [
+        ("audit", {}, 400, "query.parameter"),
+        ("audit", {"from": "x"}, 400, "query.parameter"),
+        ("audit", {"from": 2**53 + 1}, 400, "query.parameter"),
+        ("audit", {"from": 2**53}, 404, "not-found.checkpoint"),
+        ("audit", {"from": 1, "to": 2**50}, 404, "not-found.checkpoint"),
+        ("nothing", {"from": 1}, 404, "not-found.trail"),
+    ],
+)
+def test_what_no_proof_can_lead_to_is_said(server, path, asked, status, code):
+    answer = server.get(f"/api/v1/consistency/{path}", role="auditor", **asked)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
 def test_a_proof_convinces_somebody_who_has_the_public_key_and_nothing_else(server, tmp_path):
     place = address(server)
     trail = next(t for t in server.get("/api/v1/integrity").json()["trails"] if t["trail"] == "audit")

@@ -30,6 +30,7 @@ NEEDS = {
     "POST /api/v1/sql": "export",
     "GET /api/v1/events/{trail}/{index}": "read",
     "GET /api/v1/proof/{trail}/{index}": "prove",
+    "GET /api/v1/consistency/{trail}": "prove",
     "GET /api/v1/integrity": "read",
     "GET /api/v1/export": "export",
     "GET /api/v1/blocks": "enforce",

@@ -89,19 +89,39 @@ def verify(
 
 
 @click.command()
-@click.argument("place", metavar="TRAIL/INDEX|EVENT_ID")
+@click.argument("place", metavar="TRAIL/INDEX|EVENT_ID|TRAIL")
 @options.source
+@click.option("--from", "begin", metavar="SIZE|CHECKPOINT", help="Prove that TRAIL begins with this.")
+@click.option("--to", "end", metavar="SIZE|CHECKPOINT", help="With --from: up to there; else the latest.")
 @click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="File to write; else stdout.")
 @click.option(
     "--with-entry", type=click.Path(path_type=Path), help="Also write the entry's exact bytes here."
 )
-def prove(place: str, source: Proving, target: Path | None, with_entry: Path | None) -> None:
-    """A proof that one entry is in its trail, as C2SP tlog-proof: checked offline, by anybody's tools.
+def prove(
+    place: str,
+    source: Proving,
+    begin: str | None,
+    end: str | None,
+    target: Path | None,
+    with_entry: Path | None,
+) -> None:
+    """A proof that one entry is in its trail, or that a trail begins with what was kept: checked offline.
 
     \b
     sealtrail prove audit/17 -o 17.tlog-proof --with-entry 17.json
     sealtrail verify 17.tlog-proof --entry 17.json --key audit.vkey
+    sealtrail prove audit --from kept-in-march -o march.consistency
+    sealtrail verify march.consistency --checkpoint kept-in-march --key audit.vkey
+
+    The first is a C2SP tlog-proof, for anybody's tools; the second what C2SP tlog-witness is sent.
     """
+    if begin is not None or end is not None:
+        if begin is None or with_entry is not None:
+            raise click.UsageError(
+                "--from SIZE|CHECKPOINT, with --to or without, is about a trail, not an entry."
+            )
+        _prove_consistency(source, place, begin, end, target)
+        return
     proof = source.prove(place)
     if with_entry is not None:
         with_entry.write_bytes(proof.entry)
@@ -110,6 +130,18 @@ def prove(place: str, source: Proving, target: Path | None, with_entry: Path | N
     else:
         target.write_text(proof.text)
         advise(f"{proof.address} is proved in {target}")
+
+
+def _prove_consistency(source: Proving, trail: str, begin: str, end: str | None, target: Path | None) -> None:
+    from sealtrail.serve.evidence import Begin, held
+
+    since = Begin.of(begin)
+    proof = held(source.consistency(trail, since.size, Begin.of(end).size if end else None), since)
+    if target is None:
+        click.echo(proof, nl=False)
+    else:
+        target.write_bytes(proof)
+        advise(f"that {trail} begins with {counted(since.size, 'entry')} is proved in {target}")
 
 
 @click.command()

@@ -91,12 +91,17 @@ class Anchors:
         chain: Keychain,
         root_at: Callable[[int], bytes | None],
         note: Note | None,
+        *,
+        whole: bool = True,
     ) -> None:
-        """Hold a log against what was kept of it. `root_at` gives the root at a size, None if it cannot."""
+        """Hold a log against what was kept of it. `root_at` gives the root at a size, None if it cannot.
+
+        Not `whole`: there is a proof only, which says nothing of sizes beyond its own.
+        """
         for kept in self.kept:
             if kept.checkpoint.origin == report.origin:
                 kept.used = True
-                self._hold(report, kept, chain, root_at)
+                self._hold(report, kept, chain, root_at, whole=whole)
         if self._policy is None or note is None:
             return
         met, names = self._policy.cosigned(note, self._now)
@@ -113,6 +118,8 @@ class Anchors:
         kept: Kept,
         chain: Keychain,
         root_at: Callable[[int], bytes | None],
+        *,
+        whole: bool,
     ) -> None:
         size = kept.checkpoint.size
         name = f"the kept checkpoint of {size:,} entries"
@@ -122,7 +129,7 @@ class Anchors:
             except TamperedError as error:
                 report.problem(None, f"{name} and this log do not have one key: {error.what}")
                 return
-        if size > report.size:
+        if size > report.size and whole:
             what = f"cut off: {name} was signed, the last checkpoint here covers {report.size:,}"
             if report.followed_by:
                 # Who cuts a trail can restore it afterwards: a successor explains nothing.
@@ -130,7 +137,12 @@ class Anchors:
             report.problem(report.size, what)
             return
         root = root_at(size)
-        if root is None:
+        if root is None and not whole:
+            report.unchecked(
+                f"{name} and the one here, of {report.size:,}, are joined by a consistency proof alone: "
+                "`sealtrail prove TRAIL --from SMALLER --to LARGER`"
+            )
+        elif root is None:
             report.unchecked(f"{name} cannot be compared: its entries are not all there")
         elif root != kept.checkpoint.root:
             since = report.anchored_to

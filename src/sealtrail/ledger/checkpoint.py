@@ -56,6 +56,12 @@ def history_record(note: bytes) -> bytes:
     return note + b"\n"
 
 
+def size_stated(note: bytes) -> int:
+    """The size that a note, or the beginning of one, speaks of; 0 where none. Its form is not judged."""
+    digits = note.split(b"\n", 2)[1:2]
+    return int(digits[0]) if digits and digits[0].isdigit() and len(digits[0]) < 20 else 0
+
+
 def history_notes(data: bytes) -> Iterator[tuple[bytes, int]]:
     """Each whole note in `data` and the offset behind its record. Bytes after the last offset are torn."""
     start = 0

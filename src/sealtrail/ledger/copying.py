@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from sealtrail.errors import LedgerError, NotFoundError
-from sealtrail.ledger.checkpoint import Checkpoint, history_notes, history_record
+from sealtrail.ledger.checkpoint import Checkpoint, history_notes, history_record, size_stated
 from sealtrail.ledger.files import Disk, open_reading, read_exactly, read_file, refusals, write_all, write_new
 from sealtrail.ledger.layout import (
     CHECKPOINT,
@@ -165,7 +165,7 @@ def _copy_history(source: Path, target: Path, size: int, disk: Disk) -> bytes:
                 behind = 0
                 kept: list[bytes] = []
                 for note, end in history_notes(rest):
-                    later = _size_of(note) > size
+                    later = size_stated(note) > size
                     if later:
                         break
                     kept.append(history_record(note))
@@ -180,9 +180,3 @@ def _copy_history(source: Path, target: Path, size: int, disk: Disk) -> bytes:
     if not last:
         raise LedgerError("ledger.format", f"{source} holds no checkpoint of at most {size:,} entries")
     return last
-
-
-def _size_of(note: bytes) -> int:
-    """The size a note speaks of. Its form is not judged here: verifying the copy does that."""
-    digits = note.split(b"\n", 2)[1:2]
-    return int(digits[0]) if digits and digits[0].isdigit() and len(digits[0]) < 20 else 0

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from sealtrail.errors import SealtrailError
-from sealtrail.ledger.checkpoint import Checkpoint, history_notes
+from sealtrail.ledger.checkpoint import Checkpoint, history_notes, size_stated
 from sealtrail.ledger.files import open_reading, read_exactly
 from sealtrail.ledger.handover import Keychain
 from sealtrail.ledger.layout import HISTORY
@@ -21,6 +21,9 @@ from sealtrail.ledger.note import MAX_NOTE_BYTES
 from sealtrail.ledger.workers import Workers
 
 _CHUNK: Final = 1 << 20
+
+# Halving ends where one read sees what is left; a note, cosigned by ten witnesses, has 40,000 bytes.
+_NEAR: Final = 1 << 18
 
 # One signature takes 0.14 ms: this many are worth handing to another process.
 NOTES_A_TASK: Final = 1_000
@@ -91,6 +94,45 @@ class History:
                 self.problems.append((0, f"the first checkpoint has size {found[0]}, not 0"))
             self.sizes.append(found[0])
             self._roots += found[1]
+
+
+def note_of(folder: Path, size: int) -> bytes | None:
+    """The note of the checkpoint of `size` entries; None where the history has none.
+
+    Sizes grow from note to note, and years of them are gigabytes: so by halving, and the rest in a row.
+    Nothing is verified; a history that was changed may hide a note. Raises OSError.
+    """
+    fd = open_reading(folder / HISTORY)
+    try:
+        low, high = 0, os.fstat(fd).st_size
+        border = (
+            b"\n\n" + read_exactly(fd, _CHUNK, 0).partition(b"\n")[0] + b"\n"
+        )  # a text begins with the origin
+        while high - low > _NEAR:
+            middle = (low + high) // 2
+            part = read_exactly(fd, _NEAR // 2, middle)
+            at = part.find(border) + 2
+            if at < 2 or middle + at >= high:
+                break
+            if size_stated(part[at : at + _NEAR // 4]) <= size:
+                low = middle + at
+            else:
+                high = middle + at
+        rest = b""
+        while data := read_exactly(fd, _CHUNK, low):
+            low += len(data)
+            rest += data
+            end = 0
+            for note, behind in history_notes(rest):
+                end = behind
+                if size_stated(note) >= size:
+                    return note if size_stated(note) == size else None
+            rest = rest[end:]
+            if len(rest) > 2 * MAX_NOTE_BYTES:
+                break
+        return None
+    finally:
+        os.close(fd)
 
 
 def read_history(folder: Path, chain: Keychain, origin: str, workers: Workers) -> History:

@@ -12,6 +12,7 @@ from sealtrail.ledger import merkle
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import refusals
 from sealtrail.ledger.handover import Handover
+from sealtrail.ledger.history import note_of
 from sealtrail.ledger.layout import (
     SEALED,
     TILE_LEVELS,
@@ -107,6 +108,18 @@ class LedgerReader:
         """Every hand-over of a trail to a new key, oldest first."""
         with self._lock, refusals(self._folder):
             return handovers_of(self._known(trail).folder)
+
+    def checkpoint_of(self, trail: str, size: int) -> bytes:
+        """The signed note of `size` entries of a trail, out of its history. Raises NotFoundError."""
+        with self._lock, refusals(self._folder):
+            note = note_of(self._known(trail).folder, size)
+        if note is None:
+            raise NotFoundError(
+                "not-found.checkpoint",
+                f"no checkpoint of {size:,} entries of {trail} was signed",
+                hint="Name the size of one that was kept or shown, or leave it out for the latest.",
+            )
+        return note
 
     def prove(self, trail: str, index: int) -> str:
         """The `.tlog-proof` of an entry against the latest checkpoint.

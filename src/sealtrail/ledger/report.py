@@ -50,6 +50,7 @@ class TrailReport(msgspec.Struct):
     follows: str = ""  # the trail it goes on from, after a restore
     followed_by: str = ""  # the trail that goes on from it
     proved: int | None = None  # the one entry a proof is about
+    begins: int | None = None  # entries that a consistency proof says it begins with
     problems: list[Problem] = []
     notes: list[str] = []
     checked: bool = True
@@ -114,6 +115,8 @@ class Report(msgspec.Struct):
             facts = [f"{counted(trail.size, 'entry')} under {counted(trail.checkpoints, 'checkpoint')}"]
             if trail.proved is not None:
                 facts = [f"entry {trail.proved:,} is one of the {trail.size:,} under a checkpoint"]
+            if trail.begins is not None:
+                facts = [f"a proof that the log of {trail.size:,} entries begins with {trail.begins:,}"]
             if trail.uncommitted:
                 facts.append(f"{trail.uncommitted:,} uncommitted (not signed yet)")
             if trail.torn:

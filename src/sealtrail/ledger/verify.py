@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Final
 
 from sealtrail.errors import SealtrailError, TamperedError, UsageError
+from sealtrail.ledger import consistency
 from sealtrail.ledger.anchors import Anchors
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import read_file
@@ -65,7 +66,7 @@ def verify(
     workers: int | None = None,
     volume_entries: int = VOLUME_ENTRIES,
 ) -> Report:
-    """Verify a data folder, a trail folder, an exported log, or a `.tlog-proof`.
+    """Verify a data folder, a trail folder, an exported log, a `.tlog-proof`, or a consistency proof.
 
     `checkpoints` are notes kept elsewhere, `keys` and `policy` say whom to trust, `entry` is the bytes a
     proof is about. `workers` None is a process for every processor; programs that call this with more than
@@ -225,8 +226,11 @@ def _pass_on(check: TrailCheck, checks: Mapping[str, TrailCheck]) -> None:
 
 def _check_proof(path: Path, anchors: Anchors, entry: bytes | None) -> Report:
     """A `.tlog-proof`: the checkpoint's signature, and with the entry its place under the root."""
+    data = read_file(path, 2 * MAX_NOTE_BYTES)
+    if data.startswith(consistency.BEGINNING):
+        return Report([consistency.check_file(path.name, data, anchors)])
     try:
-        proof = TlogProof.from_text(read_file(path, 2 * MAX_NOTE_BYTES).decode())
+        proof = TlogProof.from_text(data.decode())
         checkpoint, note = Checkpoint.from_note(proof.checkpoint)
     except (SealtrailError, UnicodeDecodeError) as error:
         what = error.what if isinstance(error, SealtrailError) else "it is not text"
@@ -242,5 +246,5 @@ def _check_proof(path: Path, anchors: Anchors, entry: bytes | None) -> Report:
             report.proved = proof.index
     except TamperedError as error:
         report.problem(proof.index, error.what)
-    anchors.judge(report, chain, {checkpoint.size: checkpoint.root}.get, note)
+    anchors.judge(report, chain, {checkpoint.size: checkpoint.root}.get, note, whole=False)
     return Report([report])

@@ -11,6 +11,7 @@ from sealtrail.errors import LedgerError, NotFoundError, TamperedError, UsageErr
 from sealtrail.event import Fields
 from sealtrail.event.entry import ingested
 from sealtrail.ledger.checkpoint import Checkpoint
+from sealtrail.ledger.consistency import prove_consistency_of
 from sealtrail.ledger.layout import TILE_WIDTH, tile_of
 from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.note import verify_note
@@ -77,6 +78,9 @@ class Vouching:
     def proof(self, trail: str, index: int) -> str:
         with explained(self._reading, trail, index):
             return self._ledger.prove(trail, index)
+
+    def consistency(self, trail: str, old: int, new: int | None) -> bytes:
+        return prove_consistency_of(self._ledger, trail, old, new)
 
     def vouch(self, trail: str, index: int) -> Vouched:
         try:

@@ -138,6 +138,10 @@ class Elsewhere:
         entry = self._as(str, self._get("events", trail, index), "entry")
         return Proved(f"{trail}/{index}", proof, entry.encode())
 
+    def consistency(self, trail: str, old: int, new: int | None) -> bytes:
+        bounds = {"from": old} if new is None else {"from": old, "to": new}
+        return self._client.data(*API, "consistency", trail, **bounds)
+
     def export(self, query: str, since: str, until: str, *, raw: bool) -> Iterator[bytes]:
         form = "raw" if raw else "jsonl"
         return self._client.lines(*API, "export", q=query, since=since, until=until, form=form)

@@ -12,14 +12,18 @@ import msgspec
 
 from sealtrail.collect.inbox import ask
 from sealtrail.collect.own import EXPORT
-from sealtrail.errors import NotFoundError
+from sealtrail.errors import NotFoundError, TamperedError, UsageError
 from sealtrail.event import Fields
+from sealtrail.ledger.anchors import keep
+from sealtrail.ledger.checkpoint import Checkpoint
+from sealtrail.ledger.consistency import begins_with, prove_consistency_of
 from sealtrail.ledger.export import export_tlog
 from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.report import Report
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.ledger.verify import verify
+from sealtrail.ledger.witness import Request
 from sealtrail.serve.acting import operator
 from sealtrail.serve.folder import Folder
 
@@ -85,6 +89,47 @@ def prove(data: Path, place: str) -> Proved:
 
         with explained(Reading.open(folder), trail, index):
             raise
+
+
+class Begin(NamedTuple):
+    """Where a proof begins or ends: a size, and what a kept checkpoint says of it, if one was given."""
+
+    size: int
+    kept: Checkpoint | None = None
+
+    @classmethod
+    def of(cls, text: str) -> Begin:
+        """A size in digits, or a file that holds a checkpoint or a `.tlog-proof`. Raises UsageError."""
+        if text.isascii() and text.isdigit() and len(text) < 19:
+            return cls(int(text))
+        try:
+            kept, _ = Checkpoint.from_note(keep(Path(text).read_bytes()))
+        except OSError as error:
+            raise UsageError(
+                "usage.path", f"{text}: {error.strerror}: not a size, nor a checkpoint"
+            ) from None
+        return cls(kept.size, kept)
+
+
+def prove_consistency(data: Path, trail: str, old: int, new: int | None) -> bytes:
+    """A consistency proof, as the body of a request to a witness. Raises NotFoundError."""
+    folder = Folder(data)
+    folder.check()
+    return prove_consistency_of(LedgerReader(folder.root), trail, old, new)
+
+
+def held(proof: bytes, begin: Begin) -> bytes:
+    """The proof, when it begins with what was kept. Raises TamperedError: who kept it would be refused it."""
+    request = Request.from_bytes(proof)
+    new, _ = Checkpoint.from_note(request.note)
+    kept = begin.kept
+    if kept is not None and kept.origin != new.origin:
+        raise UsageError(
+            "usage.argument", f"a checkpoint of {kept.origin} was kept, and this is {new.origin}"
+        )
+    if kept is not None and not begins_with(new, request.old, kept.root, request.proof):
+        raise TamperedError(f"this log does not begin with the {kept.size:,} entries that were kept")
+    return proof
 
 
 def export_events(data: Path, query: str, since: str, until: str, *, raw: bool) -> Iterator[bytes]:

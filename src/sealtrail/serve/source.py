@@ -70,6 +70,10 @@ class Proving(Protocol):
         """The proof of an entry, by its address or its event.id."""
         ...
 
+    def consistency(self, trail: str, old: int, new: int | None) -> bytes:
+        """A proof from the first `old` entries to the checkpoint of `new`, None: to the latest."""
+        ...
+
     def export(self, query: str, since: str, until: str, *, raw: bool) -> Iterator[bytes]:
         """All that match, oldest first, a line each. Recorded."""
         ...
@@ -187,6 +191,11 @@ class Here:
         from sealtrail.serve.evidence import prove
 
         return prove(self._data, place)
+
+    def consistency(self, trail: str, old: int, new: int | None) -> bytes:
+        from sealtrail.serve.evidence import prove_consistency
+
+        return prove_consistency(self._data, trail, old, new)
 
     def export(self, query: str, since: str, until: str, *, raw: bool) -> Iterator[bytes]:
         from sealtrail.serve.evidence import export_events

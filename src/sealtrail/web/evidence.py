@@ -9,17 +9,22 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sealtrail.errors import NotFoundError
+from sealtrail.errors import NotFoundError, QueryError
 from sealtrail.event import Fields
 from sealtrail.web.answers import HEADERS, json_answer
 from sealtrail.web.caller import Caller
-from sealtrail.web.parameters import Parameter
+from sealtrail.web.parameters import Parameter, number
 from sealtrail.web.protocols import Evidence, Head
 from sealtrail.web.routes import Route
 from sealtrail.web.threads import Threads
 
 TRAIL: Final = Parameter("trail", "Name of a trail, such as audit.", where="path")
 INDEX: Final = Parameter("index", "Place of the entry in its trail, from 0.", 0, where="path", most=2**53)
+
+FROM: Final = Parameter("from", "Entries of the checkpoint that was kept.", 0, most=2**53)
+TO: Final = Parameter(
+    "to", "Entries of the checkpoint that the proof leads to; 0: the latest.", 0, most=2**53
+)
 
 
 class EntryTold(msgspec.Struct, frozen=True):
@@ -68,6 +73,17 @@ class Proving:
             ),
             Route(
                 "GET",
+                "/api/v1/consistency/{trail}",
+                "prove",
+                self.consistency,
+                about="A proof that a trail begins with what was kept of it: the body that C2SP tlog-witness "
+                "takes at add-checkpoint, checked offline.",
+                parameters=(TRAIL, FROM, TO),
+                gives="text/plain",
+                reads=True,
+            ),
+            Route(
+                "GET",
                 "/api/v1/integrity",
                 "read",
                 self.integrity,
@@ -98,6 +114,13 @@ class Proving:
             headers={**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'},
             media_type="text/plain",
         )
+
+    async def consistency(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - as above
+        if "from" not in request.query_params:
+            raise QueryError("query.parameter", "from is missing: of which size was a checkpoint kept?")
+        trail, old, new = request.path_params["trail"], number(request, "from"), number(request, "to")
+        proof = await self._threads.run(lambda: self._evidence.consistency(trail, old, new or None))
+        return Response(proof, headers=HEADERS, media_type="text/plain")
 
     async def integrity(self, request: Request, caller: Caller) -> Response:  # noqa: ARG002 - as above
         return json_answer(Integrity(await self._threads.run(self._evidence.heads)))

@@ -60,7 +60,7 @@ def _value(parameter: Parameter, text: str | None) -> str | int:
     name = parameter.name
     if parameter.is_number:
         # Its length first: int() has a limit of its own, and another error for it.
-        plain = len(text) < 10 and text.isascii() and text.isdigit()
+        plain = len(text) < 17 and text.isascii() and text.isdigit()
         if not plain or not parameter.least <= int(text) <= parameter.most:
             raise QueryError(
                 "query.parameter", f"{name} must be a number from {parameter.least} to {parameter.most}"

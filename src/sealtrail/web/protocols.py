@@ -149,6 +149,10 @@ class Evidence(Protocol):
         """C2SP tlog-proof text, against the latest checkpoint."""
         ...
 
+    def consistency(self, trail: str, old: int, new: int | None) -> bytes:
+        """A proof from `old` entries to the checkpoint of `new`, None: to the latest."""
+        ...
+
     def vouch(self, trail: str, index: int) -> Vouched:
         """Whether an entry's proof holds, checked now. Raises NotFoundError where there is no such entry."""
         ...
