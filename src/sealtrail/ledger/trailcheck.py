@@ -21,6 +21,7 @@ from sealtrail.ledger.layout import (
     KEYS_FOLDER,
     PRUNED,
     SEALED,
+    TILE_WIDTH,
     TRAILS_FOLDER,
     SealedLine,
     active_name,
@@ -99,7 +100,12 @@ class TrailCheck:
             for level, peak in peaks:
                 both.extend([peak], level)
             return both.root()
-        return self.history.at(size) if size < self.missing else self._read_root(size)
+        # The tiles of what was pruned stay: they give the root of every size that they divide.
+        return self._read_root(size) if self._known(size) else self.history.at(size)
+
+    def _known(self, size: int) -> bool:
+        """Can the root at `size` still be computed?"""
+        return size >= self.missing or size % TILE_WIDTH == 0
 
     def holds(self, size: int) -> bool:
         """Are `size` entries there? A writer may have gone on since the trail was checked."""
@@ -325,6 +331,8 @@ class TrailCheck:
         return check(again) if again.pruned else found
 
     def _count_pruned(self, volumes: int) -> None:
+        if self.floor % self._entries:
+            self.report.problem(0, f"volumes go whole, and none ends at {self.floor:,}", self._place(PRUNED))
         names = [self.folder / volume_name(volume) for volume in range(volumes)]
         below = names[: self.floor // self._entries]
         gone = [volume for volume, path in enumerate(below) if not path.exists()]
@@ -363,7 +371,7 @@ class TrailCheck:
         for number, size in enumerate(self.history.sizes):
             if size > self.total:
                 break
-            root = self.root_at(size) if size >= self.missing else None
+            root = self.root_at(size) if self._known(size) else None
             if root is None:
                 unknown += 1
             elif root == self.history.root(number):
