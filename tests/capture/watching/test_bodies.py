@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealtrail.capture.watching.bodies import MAX_COUNTED, MAX_HELD, Body, Form, Json, Lines, Parts, body_of
+from sealtrail.capture.watching.bodies import (
+    MAX_COUNTED,
+    MAX_HELD,
+    Body,
+    Form,
+    Json,
+    Lines,
+    Parts,
+    body_of,
+    is_encoded,
+)
 from sealtrail.capture.watching.field_names import MAX_NAMES, Names
 
 
@@ -23,24 +33,27 @@ def fed(body: Body, data: bytes, *cuts: int) -> Body:
 
 
 @pytest.mark.parametrize(
-    ("mime", "encoding", "kind"),
+    ("mime", "kind"),
     [
-        ("application/json", "", Json),
-        ("Application/Problem+JSON; charset=utf-8", "identity", Json),
-        ("application/json", "gzip", None),
-        ("application/x-ndjson", "", Lines),
-        ("application/x-www-form-urlencoded", "", Form),
-        ("multipart/form-data; boundary=abc", "", Parts),
-        ('multipart/form-data; boundary="a b"', "", Parts),
-        ("multipart/form-data", "", None),
-        (f"multipart/form-data; boundary={'x' * 300}", "", None),
-        ("text/html", "", None),
-        ("", "", None),
+        ("application/json", Json),
+        ("Application/Problem+JSON; charset=utf-8", Json),
+        ("application/x-ndjson", Lines),
+        ("application/x-www-form-urlencoded", Form),
+        ("multipart/form-data; boundary=abc", Parts),
+        ('multipart/form-data; boundary="a b"', Parts),
+        ("multipart/form-data", None),
+        (f"multipart/form-data; boundary={'x' * 300}", None),
+        ("text/html", None),
+        ("", None),
     ],
 )
-def test_only_what_says_that_it_has_fields_is_looked_at(mime, encoding, kind):
-    body = body_of(mime, encoding)
+def test_only_what_says_that_it_has_fields_is_looked_at(mime, kind):
+    body = body_of(mime)
     assert type(body) is (kind or type(None))
+
+
+def test_gzip_stands_before_a_body_and_identity_does_not():
+    assert [is_encoded(one) for one in ("gzip", "br, gzip", " Identity", "")] == [True, True, False, False]
 
 
 @settings(deadline=None, max_examples=60)

@@ -41,6 +41,23 @@ def test_a_body_that_is_not_what_it_says_is_noted_once_it_was_read_whole(begun, 
     assert [e.get("sealtrail.notes") for e in events()] == [["request.unreadable"], None, None]
 
 
+def test_a_body_that_is_compressed_is_not_looked_at_and_that_is_noted(begun, events):
+    plan = Plan(True)
+    for mime, encoding in (
+        ("application/json", "gzip"),
+        ("image/png", "gzip"),
+        ("application/json", "identity"),
+    ):
+        call, _ = begun(CONTENT_TYPE=mime)
+        watch = watched(call, plan, encoding)
+        watch.heard(b'{"a": 1}')
+        watch.answers([("Content-Type", mime), ("Content-Encoding", encoding)])
+        watch.said(b'{"b": 1}')
+        call.finish()
+    found = [(e.get("sealtrail.notes"), e.get("sealtrail.request.fields")) for e in events()]
+    assert found == [(["request.encoded", "response.encoded"], None), (None, None), (None, ["a"])]
+
+
 def test_what_was_cut_says_so(begun, events):
     call, watch = begun(CONTENT_TYPE="application/json")
     rows = [{f"{a}{b}": 1} for a in "abcdefghij" for b in "klmnopqrst"]

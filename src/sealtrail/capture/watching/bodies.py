@@ -47,10 +47,13 @@ class Body(Protocol):
         """How many records it holds, as far as it went; None where it holds no list."""
 
 
-def body_of(mime: str, encoding: str = "") -> Body | None:
-    """What looks at a body of this Content-Type and Content-Encoding; None where nothing does."""
-    if encoding and encoding.strip().lower() != "identity":
-        return None
+def is_encoded(encoding: str) -> bool:
+    """Whether a Content-Encoding stands between a body and whoever looks at it."""
+    return bool(encoding) and encoding.strip().lower() != "identity"
+
+
+def body_of(mime: str) -> Body | None:
+    """What looks at a body of this Content-Type; None where nothing does."""
     kind = mime.partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         return Json()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sealtrail.capture.choices import BODIES
 from sealtrail.capture.watching.api import api_of
-from sealtrail.capture.watching.bodies import Body, Form, Json, Lines, body_of
+from sealtrail.capture.watching.bodies import Body, Form, Json, Lines, body_of, is_encoded
 from sealtrail.capture.watching.claims import NOTHING
 from sealtrail.capture.watching.contents import Side, keep, too_long
 from sealtrail.capture.watching.field_names import Names
@@ -39,10 +39,14 @@ class Watch:
         self.recorder = recorder
         self.plan = plan
         wanted = self.wanted = plan.wanted
-        self.request: Body | None = (
-            body_of(mime, encoding) if mime and not wanted.isdisjoint(_OF_REQUEST) else None
-        )
+        self.request: Body | None = None
         self.response: Json | Lines | None = None
+        self._notes: tuple[str, ...] = ()
+        body = body_of(mime) if mime and not wanted.isdisjoint(_OF_REQUEST) else None
+        if body is not None and is_encoded(encoding):
+            self._notes = ("request.encoded",)
+        else:
+            self.request = body
 
     def answers(self, headers: Iterable[tuple[Any, Any]]) -> None:
         """The head of the answer, as texts or as bytes."""
@@ -57,8 +61,14 @@ class Watch:
                 mime = value if isinstance(value, str) else value.decode("latin-1")
             elif lower in {"content-encoding", b"content-encoding"}:
                 encoding = value if isinstance(value, str) else value.decode("latin-1")
-        body = body_of(mime, encoding) if mime else None
-        self.response = body if isinstance(body, Json | Lines) else None
+        self.response = None
+        body = body_of(mime) if mime else None
+        if not isinstance(body, Json | Lines):
+            return
+        if is_encoded(encoding):
+            self._notes += ("response.encoded",)
+        else:
+            self.response = body
 
     def heard(self, data: bytes) -> None:
         """The next part of the request's body, as the application has it. Never raises."""
@@ -79,6 +89,8 @@ class Watch:
     def settle(self, call: Exchange) -> None:
         """The request is over: its record is about to be made. Never raises."""
         try:
+            if self._notes:
+                call.note(*self._notes)
             if "request" in self.wanted:
                 self._settle_request(call)
             if self.response is not None and "response" in self.wanted:
