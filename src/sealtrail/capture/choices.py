@@ -23,7 +23,7 @@ BODIES: Final = frozenset({"request_body", "response_body"})
 SignIns = bool | Collection[str]
 ApiFields = bool | Collection[str]
 OpenApi = str | os.PathLike[str] | Mapping[str, Any] | Callable[[], Mapping[str, Any]]
-"""A path of a JSON file, the document, or what returns it: that is called with the first request."""
+"""A path of a JSON or YAML file, the document, or what returns it: that is called with the first request."""
 
 
 def chosen(given: SignIns) -> frozenset[str]:

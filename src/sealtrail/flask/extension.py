@@ -34,9 +34,9 @@ class Sealtrail:
     SEALTRAIL_TRUSTED_PROXIES, SEALTRAIL_PSEUDONYM_KEY, SEALTRAIL_SCRUB. `trusted_proxies` are CIDRs.
     `sign_ins` says what of sign-ins is recorded by itself: True, False, or some of signals, user, session,
     refused. `api_fields` says what of an API: True, False, or some of request, response, route, token.
-    `openapi` is the API's description: the path of a JSON file, the document, or what returns it with the
-    first request. `scrub` says how secrets are replaced: a mode such as `hmac`, the path of a TOML file, or
-    what it says as a mapping. Raises UsageError for what it cannot take; once a request is served, nothing
+    `openapi` is the API's description: the path of a JSON or YAML file, the document, or what returns it with
+    the first request. `scrub` says how secrets are replaced: a mode such as `hmac`, the path of a TOML file,
+    or what it says as a mapping. Raises UsageError for what it cannot take; once a request is served, nothing
     here raises.
     """
 

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -142,6 +143,32 @@ JUNK = st.recursive(
 
 PATHS = st.sampled_from(["/a", "/{x}", "a{", "{}{}", "/{a}-{b}/"]) | st.text(max_size=4)
 MORE = dict.fromkeys(("info", "servers", "components", "security", "basePath"), JUNK)
+
+
+def test_a_description_may_be_yaml(tmp_path, monkeypatch):
+    path = tmp_path / "api.YAML"
+    path.write_text("""
+openapi: 3.1.0
+info: {version: 2026-11-24}
+paths:
+  /users/{id}:
+    get:
+      deprecated: true
+      responses: {200: {description: found}}
+""")
+    api = read(path)
+    assert api.version == "2026-11-24"
+    assert api.find("GET", "/users/17").is_deprecated
+    path.write_text("paths: [")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read(path)
+    path.write_text("- paths")
+    with pytest.raises(UsageError, match="no description"):
+        read(path)
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(UsageError, match="PyYAML") as caught:
+        read(path)
+    assert "JSON" in caught.value.hint
 
 
 @settings(deadline=None, max_examples=80)

@@ -1,7 +1,7 @@
 """What an API's description says of a request: which operation it is, its version, and what it demands.
 
-OpenAPI 3 and Swagger 2 as JSON. A description is the application's own and trusted as that; the requests that
-are looked up in it are not.
+OpenAPI 3 and Swagger 2, as JSON or YAML. A description is the application's own and trusted as that; the
+requests that are looked up in it are not.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from sealtrail.errors import UsageError
 
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+_YAML: Final = frozenset({".yaml", ".yml"})
 _MAX_PARTS: Final = 64  # of a path that is looked up
 _MAX_ROUTES: Final = 4096
 _SCOPED: Final = frozenset({"oauth2", "openIdConnect"})
@@ -174,14 +176,28 @@ def read(given: str | os.PathLike[str] | Mapping[str, Any]) -> Description:
         return Description(given)
     path = Path(given)
     try:
-        document = json.loads(path.read_bytes())
+        written = path.read_bytes()
+        document = _yaml(written) if path.suffix.lower() in _YAML else json.loads(written)
+    except ImportError:
+        raise UsageError(
+            "usage.setting",
+            f"openapi: {path} is YAML, and there is no PyYAML to read it",
+            hint="Install PyYAML beside the application, or convert the file to JSON.",
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             "usage.setting",
             f"openapi: {path} cannot be read: {error}",
-            hint="It has to be a JSON file. What is YAML can be converted, or parsed and given as a mapping.",
+            hint="It has to be a JSON file, or one of YAML that is called so (.yaml, .yml).",
         ) from None
     return Description(document)
+
+
+def _yaml(written: bytes) -> Any:
+    # It is no dependency of ours: an application that has it can use it.
+    import msgspec.yaml
+
+    return msgspec.yaml.decode(written)
 
 
 def _fits(part: str, texts: list[str]) -> bool:
@@ -270,4 +286,5 @@ def _is_list(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    return str(value) if isinstance(value, str | int | float) else ""
+    # YAML takes the version 2026-11-24 for a date.
+    return str(value) if isinstance(value, str | int | float | date) else ""
