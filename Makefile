@@ -4,7 +4,7 @@
 # The first target is what `make` alone does.
 all: setup help
 
-.PHONY: all help setup demo test check bench test-engines test-console test-pythons test-signins soak lock docs
+.PHONY: all help setup demo test check bench test-engines test-console test-pythons test-signins test-foreign soak lock docs
 
 help:
 	@echo "make demo          run the demo: a sample API, an attack on it, the alert, the block, the proof"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-console  the suite in a real Chromium"
 	@echo "make test-pythons  the capture side under every other Python from 3.11 on that is here"
 	@echo "make test-signins  sign-ins with Flask-Security, quart-auth and others, installed for the while"
+	@echo "make test-foreign  logs, proofs and tiles with verifiers by other people, installed for the while"
 	@echo "make setup         the environment alone (.venv)"
 	@echo "make docs          write the generated pages of docs/reference"
 	@echo "make lock          write requirements.lock from pyproject.toml"
@@ -57,6 +58,9 @@ test-pythons: setup
 
 test-signins: setup
 	@.venv/bin/python tools/signins.py
+
+test-foreign: setup
+	@.venv/bin/python tools/foreign.py
 
 docs: setup
 	@.venv/bin/python tools/reference.py

@@ -30,7 +30,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # Resolved before any test moves to a folder of its own: the path may be relative.
 _NAMED = os.environ.get("SEALTRAIL_CORPORA")
 _CORPORA = Path(_NAMED).resolve() if _NAMED else None
-_TEST_SWITCHES = frozenset({"SEALTRAIL_CHROMIUM", "SEALTRAIL_CORPORA", "SEALTRAIL_SOAK"})
+_TEST_SWITCHES = frozenset({"SEALTRAIL_CHROMIUM", "SEALTRAIL_CORPORA", "SEALTRAIL_FOREIGN", "SEALTRAIL_SOAK"})
 
 
 @pytest.fixture(scope="session")

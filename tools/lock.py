@@ -66,4 +66,5 @@ def main() -> None:
             print(f"{name} written")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 
@@ -26,11 +27,19 @@ def _locked(repository, name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
 
 
-def test_every_dependency_has_one_reason(asked, docs):
+@pytest.fixture(scope="module")
+def foreign(repository) -> dict[str, dict[str, str]]:
+    """Environment of tools/foreign.py -> what it asks for, at which version."""
+    text = (repository / "tools" / "foreign.py").read_text()
+    rows = re.findall(r'Environment\(\s*"([a-z0-9-]+)",\s*\[(.*?)\]', text, re.DOTALL)
+    return {name: dict(re.findall(r'"([a-z0-9-]+)==([^"]+)"', packages)) for name, packages in rows}
+
+
+def test_every_dependency_has_one_reason(asked, foreign, docs):
     page = (docs / "dependencies.md").read_text()
     explained = re.findall(r"^\| `([a-z0-9-]+)` \| .{15,} \|", page, re.MULTILINE)
     assert sorted(explained) == sorted(set(explained))
-    wanted = set().union(*asked.values())
+    wanted = set().union(*asked.values(), *foreign.values())
     assert wanted - set(explained) == set(), "say why in docs/dependencies.md"
     assert set(explained) - wanted == set(), "these are explained and not asked for"
 
@@ -60,3 +69,21 @@ def test_every_locked_version_is_one_that_is_asked_for(repository):
     for requirement in map(Requirement, wanted):
         if requirement.name != "sealtrail":
             assert requirement.specifier.contains(locked[_name(requirement.name)]), requirement
+
+
+def test_verifiers_by_other_people_are_locked_at_the_versions_that_are_asked_for(foreign, repository):
+    assert {"verifiers", "go", "node"} <= set(foreign)
+    for name, packages in foreign.items():
+        locked = _locked(repository, f"tests/foreign/{name}.lock")
+        assert {package: locked.get(package) for package in packages} == packages
+
+
+def test_what_comes_from_npm_is_pinned_with_hashes_and_explained(repository, docs):
+    home = repository / "tests" / "foreign" / "node"
+    asked = json.loads((home / "package.json").read_text())["dependencies"]
+    locked = json.loads((home / "package-lock.json").read_text())["packages"]
+    assert locked.pop("")["dependencies"] == asked
+    assert {name: locked[f"node_modules/{name}"]["version"] for name in asked} == asked
+    assert all(one["integrity"].startswith("sha512-") for one in locked.values())
+    page = (docs / "dependencies.md").read_text()
+    assert [name for name in asked if f"`{name}`" not in page] == []

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-TARGETS = ["setup", "demo", "test", "check", "bench", "test-engines", "test-console", "soak", "lock", "docs"]
+TARGETS = [
+    *("setup", "demo", "test", "check", "bench", "soak", "lock", "docs"),
+    *("test-engines", "test-console", "test-foreign"),
+]
 
 
 @pytest.fixture
