@@ -46,6 +46,10 @@ HOSTILE = {
     "names as values": "password=" * 222,
     "names as values, apart": "password= " * 200,
     "names of names": "token:password=" * 133,
+    "names with accents": "".join(f"\u00f1q{n}=1&" for n in range(280)),
+    "letters that are many": "\ufdfa" * 63 + "".join(f"=\ufdfa{n}" for n in range(380)),
+    "almost logins": "aa:bbb1@c " * 200,
+    "logins in one run": "aa:" + "b1@" * 660,
 }
 
 

@@ -148,3 +148,38 @@ def test_a_value_that_ends_like_a_name_with_a_separator_goes(end):
 
 def test_names_without_end_behind_one_another_are_one_value():
     assert scrub.text("password=" * 1800)[0] == "password=[redacted:password]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "connect alice:s3cret9@db.internal:5432/app",
+        "dsn alice:s3cret9!x@tcp(127.0.0.1:3306)/db",
+        "at alice:s3cret9@localhost",
+        "at alice:s3cret9@10.0.0.7 now",
+        "alice:s3cret9@files.example.org/inbox",
+        "contrase\u00f1a=s3cret9 x",
+        "contrasen\u0303a: s3cret9",
+        "\u5bc6\u7801password=s3cret9",
+    ],
+)
+def test_a_login_without_a_scheme_and_a_name_in_any_letters_hide_nothing(text):
+    kept, notes = scrub.text(text)
+    assert notes
+    assert "s3cret9" not in kept
+    assert scrub.text(kept)[0] == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image nginx:1.27@sha256:0123456789abcdef",
+        "npm:react17@18.2.0",
+        "12:30:4567@host:8080",
+        "note:hello@all/x",
+        "retries:12@a:80",
+        "a\u00f1o=2026",
+    ],
+)
+def test_what_only_looks_like_a_login_or_a_name_stays(text):
+    assert scrub.text(text) == (text, ())

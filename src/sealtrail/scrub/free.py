@@ -25,6 +25,9 @@ MAX_TEXT: Final = 16_384
 # Read backwards from the separator: blanks, a quotation mark that may be escaped, the name.
 _NAME: Final = re.compile(r"\s{0,3}[\"']?\\{0,3}(?P<name>[A-Za-z0-9_.\[\]%$-]{1,64})", re.ASCII)
 _NAMES: Final = re.compile(r"[=:]" + _NAME.pattern, re.ASCII)
+# Letters of other languages, with their accents apart or not: contraseña is a name as any.
+_WIDE_NAME: Final = re.compile(_NAME.pattern.replace("[A-Za-z0-9_", "[\\w\u0300-\u036f"))
+_WIDE_NAMES: Final = re.compile(r"[=:]" + _WIDE_NAME.pattern)
 _SEPARATOR: Final = re.compile(r"[=:]")
 _OPEN: Final = re.compile(r">?\s{0,3}(?P<quote>\\{0,7}[\"'])?", re.ASCII)
 # Brackets may stand in a password, and `${NAME:-default}` holds one; one that only closes, and with which a
@@ -114,7 +117,8 @@ def _named(value: str, rules: list[str], policy: Policy, field: str) -> str:
 
 def _has_names(value: str) -> bool:
     """Whether a secret name stands before any separator: all in one pass, from the end to the beginning."""
-    return any(secret_name(name[::-1]) for name in set(_NAMES.findall(value[::-1])))
+    names = _NAMES if value.isascii() else _WIDE_NAMES
+    return any(secret_name(name[::-1]) for name in set(names.findall(value[::-1])))
 
 
 def _replaced(
@@ -143,11 +147,12 @@ def _by_name(value: str, rules: list[str], policy: Policy, field: str) -> str:
     parts: list[str] = []
     done = 0
     marked = MARK in value
+    before = _NAME if value.isascii() else _WIDE_NAME
     for separator in _SEPARATOR.finditer(value):
         place = separator.start()
         if place < done or value[place - 1 : place] in "=:/":
             continue
-        match = _NAME.match(value[max(0, place - 72) : place][::-1])
+        match = before.match(value[max(0, place - 72) : place][::-1])
         name = match["name"][::-1] if match is not None else ""
         rule = secret_name(name)
         if not rule or match is None:

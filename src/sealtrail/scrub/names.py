@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
-from unicodedata import combining, normalize
+from unicodedata import normalize
 from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _MAX_KNOWN: Final = 4096
 _MAX_KNOWN_NAME: Final = 64
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", re.ASCII)
+_ACCENTS: Final = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
 _MARK: Final = re.compile(r"\[redacted:[^\[\]]{1,80}\]")
 _UP_TO_LAST: Final = re.compile(r".*[.\[]", re.DOTALL)
 _NUMERIC_WORDS: Final = (
@@ -276,7 +277,7 @@ def words(name: str) -> list[str]:
         text = unquote_plus(text)
     if not text.isascii():
         # contraseña is its word, also in pieces or in full width.
-        text = "".join(c for c in normalize("NFKD", text) if not combining(c))[:MAX_NAME]
+        text = _ACCENTS.sub("", normalize("NFKD", text))[:MAX_NAME]
     for pattern, replacement in _NUMERIC_WORDS:
         text = pattern.sub(replacement, text)
     found: list[str] = []

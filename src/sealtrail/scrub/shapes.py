@@ -29,6 +29,9 @@ class Finding(NamedTuple):
     rule: str
 
 
+# What an address stands behind that is none of a database.
+_NO_USERS: Final = frozenset({"acct", "im", "mailto", "npm", "sip", "sips", "xmpp"})
+
 Check = Callable[[re.Match[str]], bool]
 
 
@@ -37,6 +40,11 @@ class _Shape(NamedTuple):
     literals: tuple[str, ...]
     pattern: re.Pattern[str]
     check: Check | None = None
+
+
+def _is_login(match: re.Match[str]) -> bool:
+    """Whether what stands before a host is a password: a word, as in `mail:alice@host`, is none."""
+    return not match["password"].isalpha() and match["user"].lower() not in _NO_USERS
 
 
 def _is_basic(match: re.Match[str]) -> bool:
@@ -80,6 +88,18 @@ ALWAYS: Final = (
         "url-userinfo",
         ("@",),
         _re(r":(?:\\?/){2}(?P<value>[^/\s:@\"'<>]{0,256}:[^/\s@\"'<>]{1,256})@[A-Za-z0-9\[]"),
+    ),
+    _Shape(
+        "url-userinfo",
+        ("@",),
+        _re(
+            r"(?<![A-Za-z0-9_.+:-])(?P<value>(?P<user>[A-Za-z0-9_.+-]{1,64}):"
+            r"(?P<password>[^\s:@/\"'<>()\[\]{},;|]{4,128}))@"
+            r"(?:(?:tcp|unix)\(|localhost\b|\d{1,3}(?:\.\d{1,3}){3}(?![A-Za-z0-9_.])"
+            r"|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,8}:\d{2,5}(?![A-Za-z0-9_.:-])"
+            r"|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){1,8}/)"
+        ),
+        _is_login,
     ),
     _Shape("slack", ("xox",), _re(_B + r"xox[a-z](?:\.xox[a-z])?-(?:\d{1,20}-){0,5}[A-Za-z0-9-]{8,256}")),
     _Shape(
