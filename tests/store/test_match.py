@@ -102,3 +102,19 @@ def test_a_key_with_dots_comes_before_a_nested_one():
     assert at_path({"a.b": 1, "a": {"b": 2}}, "a.b") == [1]
     assert at_path({"a.b": None, "a": {"b": 2}}, "a.b") == [2]
     assert at_path({"a": [1, None]}, "a") == [1]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("sealtrail.details:*gold*", False),
+        ("sealtrail.details.plan:*gold*", True),
+        ("gold", True),
+        ("sealtrail.details:*", True),
+        ("sealtrail.change.path:role", False),
+        ("role", True),
+    ],
+)
+def test_what_holds_others_is_found_by_a_path_or_by_a_word_alone(query, found):
+    event = {"sealtrail.details": {"plan": "all gold"}, "sealtrail.change": [{"path": "role", "new": "a"}]}
+    assert predicate(parse(query))(event) is found
