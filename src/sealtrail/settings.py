@@ -24,6 +24,9 @@ class LedgerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
 
     origin: str = ""  # schema-less URL that names this installation; empty: made up once, kept in the keys
     checkpoint_seconds: float = 5.0  # how often news is signed
+    anchor_to: tuple[
+        str, ...
+    ] = ()  # folders and addresses where checkpoints are kept as well; see how-to/anchor.md
 
 
 class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):

@@ -33,6 +33,20 @@ class Person:
         return self.http.post(path, data=fields, headers=SAME)
 
 
+@pytest.fixture
+def person_at() -> Iterator[Callable[..., Person]]:
+    """`person_at(server, role)`: as `person`, at a server of the test's own."""
+    made: list[Person] = []
+
+    def signed_in(server: Any, role: str = "admin") -> Person:
+        made.append(Person(server, role))
+        return made[-1]
+
+    yield signed_in
+    for one in made:
+        one.http.close()
+
+
 @pytest.fixture(scope="module")
 def console(serving: Serving, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running server with nothing in it but its own events."""

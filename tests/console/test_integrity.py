@@ -69,3 +69,24 @@ def test_the_checkpoint_and_the_key_are_there_to_be_kept_elsewhere(console: Any,
     vkey = (console.data / "keys/audit.vkey").read_text().strip()
     assert vkey in page
     assert 'href="/trails/audit/checkpoint"' in page
+
+
+def test_a_collector_that_stands_alone_says_so_with_the_ways_out(console: Any, person: Callable[..., Any]):
+    console.send({"@timestamp": "2026-11-24T08:00:00Z", "event.action": "invoice.read"})
+    page = person().get("/integrity").text
+    assert "anchored only by what leaves this host" in page
+    assert "--anchor-to" in page
+
+
+def test_where_a_trail_is_anchored_stands_beside_it(serving: Serving, tmp_path, person_at: Any):
+    (tmp_path / "elsewhere").mkdir()
+    places = [str(tmp_path / "elsewhere"), str(tmp_path / "gone")]
+    with serving(tmp_path / "data", "[ledger]\ncheckpoint-seconds = 0.0\n", anchors=places) as made:
+        for place in made.served.collector.anchors.places:
+            place.stop()  # it looks a last time before it ends
+        until(lambda: all(one.at or one.since for one in made.served.collector.anchors.standing()))
+        page = person_at(made).get("/integrity").text
+    assert page.count(">anchored<") == 2
+    assert page.count(">failing<") == 2
+    assert "is it mounted?" in page
+    assert "anchored only by what leaves" not in page

@@ -67,6 +67,10 @@ PLANTS = [
     ("ship", "ship.planted", "sealtrail.web.routes"),  # a server's
     ("ship", "ship.planted", "sealtrail.store.columnar"),
     ("layers", "ship.planted", "sealtrail.collect.intake"),
+    ("ship", "anchor.planted", "sealtrail.store.columnar"),
+    ("layers", "anchor.planted", "sealtrail.ship.line"),
+    ("pure", "anchor.places", "os"),
+    ("pure", "anchor.standing", "time"),
     ("front", "", "click"),
     ("front", "", "sealtrail.flask"),
     ("front", "", "sealtrail.django"),

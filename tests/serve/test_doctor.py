@@ -6,6 +6,7 @@ import shutil
 import time
 
 from sealtrail.serve import doctor, machine
+from sealtrail.serve.alone import ALONE
 from sealtrail.serve.doctor import examine
 from sealtrail.serve.findings import ok
 from sealtrail.spool.disk import Spool
@@ -79,7 +80,7 @@ def test_without_a_server_that_is_said_and_the_folder_is_looked_at(collecting, t
     found = examine(tmp_path / "data", [tmp_path / "spool"])
     assert wrong(found) == []
     warned = [f.what for f in found if f.state == "warn"]
-    assert warned == ["no server has the folder open", "it is not there"]
+    assert warned == ["no server has the folder open", ALONE, "it is not there"]
     assert all(f.todo for f in found if f.state != "ok")
 
 

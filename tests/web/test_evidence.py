@@ -112,6 +112,20 @@ def test_integrity_says_how_far_each_trail_is_signed(server):
     assert audit["checkpoint"].splitlines()[2] == audit["root"]
     assert audit["signed_at"] >= "2026"
     assert audit["first"] == 0
+    assert audit["anchors"] == []
+
+
+def test_integrity_says_where_each_trail_is_anchored(serving, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    with serving(tmp_path / "data", anchors=[str(tmp_path / "elsewhere")]) as server:
+        (place,) = server.served.collector.anchors.places
+        place.stop()
+        trails = server.get("/api/v1/integrity").json()["trails"]
+    for trail in trails:
+        (one,) = trail["anchors"]
+        assert one["where"] == str(tmp_path / "elsewhere")
+        assert (one["kind"], one["since"], one["diverged"]) == ("folder", "", False)
+        assert one["at"] >= "2026"
 
 
 def test_what_was_pruned_is_gone_and_says_who_to_ask(server, monkeypatch):

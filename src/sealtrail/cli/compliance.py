@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     "--checkpoint",
     "checkpoints",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A checkpoint kept elsewhere; may be repeated. It anchors what the report says.",
+    type=click.Path(exists=True, path_type=Path),
+    help="A checkpoint kept elsewhere, or a file or folder of them; may be repeated. It anchors what the "
+    "report says.",
 )
 @options.output("table", "json")
 def report(
@@ -51,10 +52,10 @@ def report(
     Each control gets one of six verdicts: pass, fail, no-data, not-exercised, needs-human, not-applicable. A
     report is an event in the audit trail itself.
     """
+    from sealtrail.serve.keeping import kept
     from sealtrail.serve.reporting import Wanted
 
-    kept = tuple(path.read_bytes() for path in checkpoints)
-    made, why = source.report(Wanted(framework, since, until, entity, kept), out)
+    made, why = source.report(Wanted(framework, since, until, entity, tuple(kept(checkpoints))), out)
     if form == "json":
         print_json({key: value for key, value in made.document().items() if key != "controls"})
     else:

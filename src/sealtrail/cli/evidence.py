@@ -29,8 +29,9 @@ def _print_verifier(ctx: click.Context, option: click.Parameter, value: bool) ->
     "--checkpoint",
     "checkpoints",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A checkpoint kept elsewhere; may be repeated. Without one, the key's holder can rewrite.",
+    type=click.Path(exists=True, path_type=Path),
+    help="A checkpoint kept elsewhere, or a file or folder of them; may be repeated. Without one, the key's "
+    "holder can rewrite.",
 )
 @click.option(
     "--key",

@@ -36,10 +36,23 @@ from sealtrail.cli.output import advise
     type=click.Path(exists=True, path_type=Path),
     help="Sigma rules beside the pack; may be repeated.",
 )
+@click.option(
+    "--anchor-to",
+    "anchors",
+    metavar="FOLDER|URL",
+    multiple=True,
+    help="Keep a copy of each checkpoint there; may be repeated, and adds to [ledger] anchor-to.",
+)
 @options.data
 @click.pass_context
 def serve(
-    ctx: click.Context, host: str, port: int, spools: tuple[Path, ...], rules: tuple[Path, ...], data: Path
+    ctx: click.Context,
+    host: str,
+    port: int,
+    spools: tuple[Path, ...],
+    rules: tuple[Path, ...],
+    anchors: tuple[str, ...],
+    data: Path,
 ) -> None:
     """Collect, seal, index, detect and block, until interrupted.
 
@@ -61,7 +74,11 @@ def serve(
     gc.set_threshold(50_000, 20, 20)
     # As a process of its own (see `cli.run`) it ends with the block, and no late signal changes how.
     with Stop(last=ctx.find_root().obj is PROCESS) as stop:
-        with Served(data, host=host, port=port, spools=spools, rules=rules, stop=stop) as served:
+        # A folder is meant from where the command was typed; the settings name it in full.
+        places = [one if "://" in one else str(Path(one).absolute()) for one in anchors if one]
+        with Served(
+            data, host=host, port=port, spools=spools, rules=rules, anchors=places, stop=stop
+        ) as served:
             advise(f"collecting into {data} at {served.url}")
             advise(f"console, for one sign-in within ten minutes: {served.invitation()}")
             for spool in spools:

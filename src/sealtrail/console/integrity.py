@@ -79,6 +79,7 @@ class Integrity:
             "running": running,
             "found": found[0] if found else last,
             "heads": self._evidence.heads(),
+            "alone": self._evidence.alone(),
             "gaps": self._finder.count(Asked(GAPS)),
             "health": self._health(),
         }

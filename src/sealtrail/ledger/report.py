@@ -15,8 +15,9 @@ MAX_PROBLEMS = 100
 
 NOT_ANCHORED = (
     "self-consistent, NOT anchored: no checkpoint kept elsewhere vouches for it. Whoever holds the "
-    "signing key could have rewritten everything. Give a checkpoint that was kept elsewhere, or a policy "
-    "with witnesses."
+    "signing key could have rewritten everything. Give a checkpoint that was kept elsewhere (--checkpoint), "
+    "or a policy with witnesses (--policy). To have some: `sealtrail serve --anchor-to FOLDER|URL`, a "
+    "timestamp authority, `sealtrail witness add`; see docs/how-to/anchor.md."
 )
 
 

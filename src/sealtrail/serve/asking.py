@@ -21,12 +21,14 @@ from sealtrail.respond.alerts import Known
 from sealtrail.respond.table import Active
 from sealtrail.serve import selecting
 from sealtrail.serve.alerting import Alerting, Why
+from sealtrail.serve.alone import alone
+from sealtrail.serve.anchoring import Anchors
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.guarding import Guard, shown
 from sealtrail.serve.pruned import explained
 from sealtrail.serve.reading import Reading
 from sealtrail.store.query.times import SECOND, duration, stamp
-from sealtrail.web.protocols import Asked, Block, Facet, Head, Listed, Sealed, Selected, Vouched
+from sealtrail.web.protocols import Anchored, Asked, Block, Facet, Head, Listed, Sealed, Selected, Vouched
 
 FACET_SECONDS: Final = 2.0  # for all facets of one answer: what comes later is left out, and said to be
 
@@ -65,7 +67,8 @@ class Finding:
 class Vouching:
     """A `web.protocols.Evidence` and `Tiles`."""
 
-    def __init__(self, folder: Folder, reading: Reading) -> None:
+    def __init__(self, folder: Folder, reading: Reading, anchors: Anchors | None = None) -> None:
+        self._anchors = anchors or Anchors(())
         self._folder = folder
         self._reading = reading
         self._ledger = reading.ledger
@@ -103,6 +106,9 @@ class Vouching:
     def heads(self) -> list[Head]:
         sizes, first = self._ledger.sizes(), self._ledger.first()
         return [self._head(trail, first.get(trail, 0), size) for trail, size in sizes.items()]
+
+    def alone(self) -> tuple[str, str]:
+        return alone(self._reading, self._anchors)
 
     def rows(self, asked: Asked) -> Iterator[tuple[Fields, bytes]]:
         for row in self._reading.every(asked.query, asked.since, asked.until):
@@ -144,6 +150,10 @@ class Vouching:
             b64encode(checkpoint.root).decode(),
             note.decode(),
             self._key(trail),
+            [
+                Anchored(one.where, one.kind, one.size, one.at, one.since, one.why, one.diverged)
+                for one in self._anchors.standing(trail)
+            ],
         )
 
     def _key(self, trail: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sealtrail.collect.inbox import ask
 from sealtrail.errors import SealtrailError
 from sealtrail.ledger.reader import LedgerReader
-from sealtrail.serve import drift, machine, neighbours, tidiness
+from sealtrail.serve import anchored, drift, machine, neighbours, tidiness
 from sealtrail.serve.findings import Finding, fail, ok, warn
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.reading import Reading
@@ -59,6 +59,7 @@ def _examine(folder: Folder, spools: Sequence[Path]) -> Iterator[Finding]:
     else:
         health, found = _asked(folder)
         yield from found
+    yield from anchored.alone_here(folder, settings, health)
     followed = [Path(name) for name in health.get("spools", {})]
     for spool in dict.fromkeys([*followed, *(path.absolute() for path in spools)]):
         yield from neighbours.spool(spool, folder, followed=spool in followed)
@@ -95,7 +96,10 @@ def _asked(folder: Folder) -> tuple[dict[str, Any], list[Finding]]:
         found.append(ok("server", f"process {pid} serves it, and accepts events"))
     else:
         found.append(fail("server", f"process {pid} accepts no events: {health['why']}", "See its log."))
-    found += [warn("server", trouble, "See the server's log.") for trouble in health["troubles"]]
+    # What an anchor lacks is a finding of its own.
+    troubles = [one for one in health["troubles"] if not one.startswith("anchor ")]
+    found += [warn("server", trouble, "See the server's log.") for trouble in troubles]
+    found += anchored.findings(health["anchors"])
     for name, counts in health["spools"].items():
         if counts["gaps"]:
             found.append(

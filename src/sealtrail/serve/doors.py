@@ -75,7 +75,8 @@ class Doors:
         """The tables of all doors, one after another."""
         collector, threads, frame = self._collector, Threads(), self._frame
         finder, triage = Finding(collector.reading), Triaging(collector.guard)
-        evidence, blocker = Vouching(collector.folder, collector.reading), Responding(collector.guard)
+        evidence = Vouching(collector.folder, collector.reading, collector.anchors)
+        blocker = Responding(collector.guard)
         complying = Complying(collector)
         routes = [
             *Door(collector.pipeline, collector.rejects, collector.settings.intake).routes(),

@@ -26,6 +26,7 @@ from sealtrail.ledger.verify import verify
 from sealtrail.ledger.witness import Request
 from sealtrail.serve.acting import operator
 from sealtrail.serve.folder import Folder
+from sealtrail.serve.keeping import kept
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9-]{0,31})/(\d{1,16})", re.ASCII)
 
@@ -48,7 +49,7 @@ def check(
     """Verify with what was kept in files. Raises LedgerError (ledger.format) where one cannot be read."""
     return verify(
         path,
-        checkpoints=[kept.read_bytes() for kept in checkpoints],
+        checkpoints=kept(checkpoints),
         keys=[read_vkey(key) for key in keys],
         policy=Policy.from_text(policy.read_text()) if policy is not None else None,
         entry=entry.read_bytes() if entry is not None else None,

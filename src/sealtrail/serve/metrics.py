@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from importlib.metadata import version
 from typing import Final, Literal, NamedTuple
 
@@ -54,6 +55,14 @@ FIGURES: Final = (
     Figure("sealtrail_trail_entries", "gauge", "trail", "entries in a trail"),
     Figure("sealtrail_trail_signed_entries", "gauge", "trail", "entries under the latest checkpoint"),
     Figure("sealtrail_last_checkpoint_timestamp_seconds", "gauge", "", "when the trails were last signed"),
+    Figure("sealtrail_anchor_entries", "gauge", "anchor,trail", "entries under the newest checkpoint there"),
+    Figure(
+        "sealtrail_anchor_timestamp_seconds", "gauge", "anchor,trail", "when that was put there; 0: never"
+    ),
+    Figure("sealtrail_anchor_failing", "gauge", "anchor,trail", "1 while nothing newer can be put there"),
+    Figure(
+        "sealtrail_anchor_diverged", "gauge", "anchor,trail", "1 while what is there contradicts the trail"
+    ),
     Figure("sealtrail_follower_lag_entries", "gauge", "follower", "entries a follower has still to see"),
     Figure("sealtrail_follower_failing", "gauge", "follower", "1 while a follower fails and tries again"),
     Figure("sealtrail_spool_lines_total", "counter", "spool", "lines read from a spool"),
@@ -99,6 +108,7 @@ class Figures(Source):
         counts, spools, guard = one.pipeline.counts, one.spools, one.guard
         rules = guard.ruleset if guard is not None else None
         failing, lags = one.hub.failures(), one.hub.lags()
+        anchored = {f"{each.where},{each.trail}": each for each in one.anchors.standing()}
         return {
             "sealtrail_ready": not one.pipeline.ready(),
             "sealtrail_events_accepted_total": counts["accepted"],
@@ -113,6 +123,13 @@ class Figures(Source):
             "sealtrail_trail_entries": dict(one.pipeline.heads()),
             "sealtrail_trail_signed_entries": {trail: log.published for trail, log in one.logs.items()},
             "sealtrail_last_checkpoint_timestamp_seconds": one.pipeline.signed_at.timestamp(),
+            "sealtrail_anchor_entries": {name: one.size for name, one in anchored.items()},
+            "sealtrail_anchor_timestamp_seconds": {
+                name: datetime.fromisoformat(one.at).timestamp() if one.at else 0.0
+                for name, one in anchored.items()
+            },
+            "sealtrail_anchor_failing": {name: bool(one.since) for name, one in anchored.items()},
+            "sealtrail_anchor_diverged": {name: one.diverged for name, one in anchored.items()},
             "sealtrail_follower_lag_entries": dict(lags),
             "sealtrail_follower_failing": {name: name in failing for name in lags},
             "sealtrail_spool_lines_total": {str(s.folder): s.counts["lines"] for s in spools},

@@ -41,6 +41,7 @@ class Served:
         port: int = 8787,
         spools: Sequence[Path] = (),
         rules: Sequence[Path] = (),
+        anchors: Sequence[str] = (),
         stop: Stop | None = None,
     ) -> None:
         """`stop` is a context that is entered: it has the signals from before this until after it."""
@@ -48,7 +49,9 @@ class Served:
         self._stop = stop
         self._socket = bound(host, port)
         self.port = int(self._socket.getsockname()[1])
-        self.collector = Collector(Folder(data), spools=spools, rules=rules, url=own_url(host, self.port))
+        self.collector = Collector(
+            Folder(data), spools=spools, rules=rules, anchors=anchors, url=own_url(host, self.port)
+        )
         self._server: uvicorn.Server | None = None
 
     @property

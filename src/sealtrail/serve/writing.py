@@ -30,6 +30,7 @@ from sealtrail.follow import Follower, Hub
 from sealtrail.follow.worker import Worker
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.reader import LedgerReader
+from sealtrail.serve.anchoring import anchors
 from sealtrail.serve.checking import Checking
 from sealtrail.serve.folder import Folder, WriterLock, free_space
 from sealtrail.serve.front import proxies, public_url
@@ -66,6 +67,7 @@ class Collector:
         spools: Sequence[Path] = (),
         guard: bool = True,
         rules: Sequence[Path] = (),
+        anchors: Sequence[str] = (),
         clear_index: bool = False,
         volume_entries: int = VOLUME_ENTRIES,
         url: str = "",
@@ -75,6 +77,7 @@ class Collector:
         self._spool_paths = list(spools)
         self._with_guard = guard
         self._rule_paths = list(rules)
+        self._anchor_names = list(anchors)
         self._clear_index = clear_index
         self._volume_entries = volume_entries
         self._stack = ExitStack()
@@ -131,6 +134,9 @@ class Collector:
             seen_path=folder.seen,
             before=before,
         )
+        self.anchors = anchors(
+            folder, self.settings, self._anchor_names, self.logs, self.ledger, self.pipeline.record
+        )
         followers: list[Follower] = [self.store]
         self.guard = None
         if self._with_guard:
@@ -178,6 +184,10 @@ class Collector:
             self.guard.prepare()
         self.hub.start()
         self._stack.callback(self.hub.stop)
+        for place in self.anchors.places:
+            # Before the writer, to end after it: what is signed last is anchored as well.
+            place.start()
+            self._stack.callback(place.stop)
         self.pipeline.start()
         self._stack.callback(self.pipeline.stop)
         self._report_start()
@@ -248,6 +258,7 @@ class Collector:
             "signed": {trail: log.published for trail, log in self.logs.items()},
             "signed_at": self.pipeline.signed_at,
             "queue_bytes": self.pipeline.waiting,
+            "anchors": [msgspec.to_builtins(one) for one in self.anchors.standing()],
             "lag": self.hub.lags(),
             "failing": self.hub.failures(),
             "counts": {**self.pipeline.counts, "unkept": self.rejects.unkept},
@@ -262,6 +273,7 @@ class Collector:
         if self.guard is not None:
             troubles += [f"block list of {spool}: {why}" for spool, why in self.guard.desk.faults.items()]
             troubles += [f"rule not loaded: {refused}" for refused in self.guard.ruleset.refused]
+        troubles += self.anchors.troubles()
         if self.rejects.unkept:
             troubles.append(f"{self.rejects.unkept} refused lines could only be counted")
         return troubles

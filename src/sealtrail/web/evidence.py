@@ -87,7 +87,7 @@ class Proving:
                 "/api/v1/integrity",
                 "read",
                 self.integrity,
-                about="Each trail: how many entries, how many are signed, the latest checkpoint, the key.",
+                about="Each trail: entries, how many are signed, the last checkpoint, the key, its anchors.",
                 shape=Integrity,
             ),
         ]

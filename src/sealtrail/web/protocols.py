@@ -50,6 +50,22 @@ class Sealed(msgspec.Struct, frozen=True):
     leaf: bytes
 
 
+class Anchored(msgspec.Struct, frozen=True):
+    """How far a trail is anchored at one place: `size` entries at `at`, the newest checkpoint there.
+
+    `since`: nothing newer could be put there since, and `why`; `diverged`: what is there contradicts the
+    trail. Moments are RFC 3339, empty where there is none.
+    """
+
+    where: str
+    kind: str
+    size: int
+    at: str
+    since: str
+    why: str
+    diverged: bool
+
+
 class Head(msgspec.Struct, frozen=True):
     """One trail: entries [first, size), of which `signed` are under the latest checkpoint, a C2SP note.
 
@@ -65,6 +81,7 @@ class Head(msgspec.Struct, frozen=True):
     root: str
     checkpoint: str
     key: str
+    anchors: list[Anchored] = []
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -159,6 +176,10 @@ class Evidence(Protocol):
 
     def heads(self) -> list[Head]:
         """Each trail: what is in it, and what of it was signed last."""
+        ...
+
+    def alone(self) -> tuple[str, str]:
+        """That nothing outside this host could contradict the trails, and what to do; else empty."""
         ...
 
     def rows(self, asked: Asked) -> Iterator[tuple[Fields, bytes]]:

@@ -1,0 +1,168 @@
+"""Anchors of a real collector: what it signs is elsewhere, and what contradicts it is an event."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from sealtrail.anchor.standing import Standing
+from sealtrail.errors import UsageError
+from sealtrail.event import read
+from sealtrail.ledger.checkpoint import history_notes
+from sealtrail.ledger.files import Disk
+from sealtrail.ledger.reader import LedgerReader
+from sealtrail.serve import anchored, running
+from sealtrail.serve.evidence import check
+from sealtrail.serve.metrics import Scrape
+from sealtrail.serve.signers import rotate
+
+QUICK = "[ledger]\norigin = 'acme.example/api'\ncheckpoint-seconds = 0.05\n"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    made = tmp_path / "elsewhere"
+    made.mkdir()
+    return made
+
+
+def standing(collector) -> dict[str, Standing]:
+    return {one.trail: one for one in collector.anchors.standing()}
+
+
+def copy(elsewhere: Path, trail: str = "access") -> Path:
+    return elsewhere / "acme.example" / "api" / f"{trail}.checkpoints"
+
+
+def test_what_is_signed_is_elsewhere_and_anchors_the_folder(collecting, line, elsewhere, tmp_path):
+    with collecting(QUICK, anchors=[str(elsewhere)]) as collector:
+        collector.submit("key:1", [line(0), line(1)])
+        assert standing(collector).keys() == {"access", "audit"}
+    data = tmp_path / "data"
+    for trail in ("access", "audit"):  # the last checkpoint as well: it is signed while the collector stops
+        notes = [note for note, _ in history_notes(copy(elsewhere, trail).read_bytes())]
+        assert notes[-1] == (data / "trails" / trail / "checkpoint").read_bytes()
+    report = check(data, [elsewhere])
+    assert (report.verdict, report.anchored) == ("intact", True)
+    assert not check(data).anchored
+    assert "--anchor-to" in check(data).lines()[-1]
+
+
+def test_a_folder_that_was_put_back_is_an_event_and_is_not_anchored_over(
+    collecting, line, elsewhere, tmp_path
+):
+    import shutil
+
+    data = tmp_path / "data"
+    with collecting(QUICK, anchors=[str(elsewhere)]) as collector:
+        collector.submit("key:1", [line(0)])
+    shutil.copytree(data, tmp_path / "old")
+    with collecting(QUICK, anchors=[str(elsewhere)]) as collector:
+        collector.submit("key:1", [line(1)])
+    before = copy(elsewhere).read_bytes()
+    shutil.rmtree(data)
+    (tmp_path / "old").rename(data)
+    with collecting(QUICK, anchors=[str(elsewhere)]) as collector:
+        for place in collector.anchors.places:
+            place.stop()  # it looks a last time before it ends
+        assert all(one.diverged for one in standing(collector).values())
+        collector.submit("key:1", [line(2)])  # recording goes on
+        health = collector.health()
+        assert health["ready"]
+        assert any("contradicted" in trouble for trouble in health["troubles"])
+        found = list(anchored.findings(health["anchors"]))
+        assert [one.state for one in found] == ["fail", "fail"]
+        assert "both are evidence" in found[0].todo
+        body, _ = Scrape(collector)(False)
+        assert f'sealtrail_anchor_diverged{{anchor="{elsewhere}",trail="access"}} 1.0' in body.decode()
+    assert copy(elsewhere).read_bytes() == before
+    ledger = LedgerReader(data)
+    events = [read(entry) for entry in ledger.read("audit", 0, 1000)]
+    said = [event for event in events if event["event.action"] == "sealtrail.diverged"]
+    assert {event["sealtrail.target.id"] for event in said} == {"access", "audit"}
+    assert "acme.example/api/" in said[0]["sealtrail.details"]["shown"]
+    ledger.close()
+    assert check(data, [elsewhere]).verdict == "tampered"
+
+
+class Refusing(Disk):
+    """A disk on which nothing fits, until it does."""
+
+    full = True
+
+    def write(self, fd: int, data: memoryview) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(fd, data)
+
+
+def test_a_full_anchor_loses_no_event_is_told_everywhere_and_caught_up_with(
+    collecting, line, elsewhere, tmp_path, monkeypatch
+):
+    disk = Refusing()
+    with collecting(QUICK, anchors=[str(elsewhere)]) as collector:
+        (place,) = collector.anchors.places
+        place.stop()
+        monkeypatch.setattr(place._anchor, "_disk", disk)
+        receipt = collector.submit("key:1", [line(0), line(1)])
+        assert receipt.accepted == 2
+        collector.pipeline.mark().result()
+        place._clock = lambda: 1e9
+        place.turn()
+        stands = standing(collector)["access"]
+        assert "No space left" in stands.why
+        assert stands.since
+        (found, _) = anchored.findings(collector.health()["anchors"])
+        assert found.state == "fail"
+        assert "failing since" in found.what
+        body, _ = Scrape(collector)(False)
+        assert f'sealtrail_anchor_failing{{anchor="{elsewhere}",trail="access"}} 1.0' in body.decode()
+        disk.full = False
+        place._clock = lambda: 2e9
+        place.turn()
+        assert standing(collector)["access"].since == ""
+    assert check(tmp_path / "data", [elsewhere]).verdict == "intact"
+
+
+def test_places_are_checked_before_anything_is_opened_for_good(collecting, tmp_path):
+    for named in ("relative/folder", str(tmp_path / "data" / "anchor"), "http://keep.example/"):
+        with pytest.raises(UsageError), collecting(QUICK, anchors=[named]):
+            pass
+    secret = f"{QUICK}anchor-to = ['https://me:secret@keep.example/']\n"
+    with pytest.raises(UsageError, match="others may read it") as refused, collecting(secret):
+        pass
+    assert "secret@" not in str(refused.value)
+
+
+def test_the_command_and_the_settings_name_places_that_add_up(collecting, elsewhere, tmp_path):
+    more = tmp_path / "more"
+    more.mkdir()
+    with collecting(f"{QUICK}anchor-to = ['{more}']\n", anchors=[str(elsewhere), str(more)]) as collector:
+        assert {one.where for one in collector.anchors.standing()} == {str(more), str(elsewhere)}
+    assert copy(more).exists()
+    assert copy(elsewhere).exists()
+    served = running.Served(tmp_path / "data", port=0, anchors=[str(elsewhere)])
+    assert served.collector._anchor_names == [str(elsewhere)]
+    served._socket.close()
+
+
+def test_a_new_key_goes_on_where_the_old_one_anchored(collecting, line, elsewhere, tmp_path):
+    data = tmp_path / "data"
+    with collecting(QUICK, anchors=[str(elsewhere)]) as collector:
+        collector.submit("key:1", [line(0)])
+    rotate(data, [], "ann")
+    with collecting(QUICK, anchors=[str(elsewhere)]) as collector:
+        collector.submit("key:1", [line(1)])
+        for place in collector.anchors.places:
+            # As where the history was lost: each note has to fit by itself, those of the old key as well.
+            for one in place._trails:
+                one.ours.history = tmp_path / "none"
+                one.ours.history.touch()
+            place.stop()
+        assert [one.why for one in collector.anchors.standing() if one.diverged] == []
+    with collecting(QUICK, anchors=[str(elsewhere)]):
+        pass
+    assert check(data, [elsewhere]).verdict == "intact"
