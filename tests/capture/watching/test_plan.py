@@ -103,6 +103,14 @@ def test_a_function_for_the_description_is_called_once_and_may_fail(spool, event
     assert [e.get("sealtrail.api.in_spec") for e in events()] == [True, True, None, None]
 
 
+def test_a_query_with_a_name_that_nobody_described_is_noted_and_still_in_the_description(spool, events):
+    client = flask(spool, DOCUMENT)
+    for path in ("/api/said", "/api/said?debug=true", "/nowhere?debug=true"):
+        client.get(path).close()
+    found = [(e.get("sealtrail.notes"), e["sealtrail.api.in_spec"]) for e in events()]
+    assert found == [(None, True), (["query.undescribed"], True), (None, False)]
+
+
 @pytest.mark.parametrize("openapi", [{}, "nowhere.json", {"paths": 3}])
 def test_a_description_that_is_none_is_refused_at_the_start(spool, openapi):
     with pytest.raises(UsageError, match="openapi"):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from sealtrail.capture.watching.parameters import items, names_of
 from sealtrail.errors import UsageError
 
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
@@ -29,11 +30,15 @@ _VARIABLE: Final = re.compile(r"\{([^{}]*)\}")
 
 
 class Operation(NamedTuple):
-    """One method of one path. `roles`: one of them is demanded. `scopes`: all of them are."""
+    """One method of one path. `roles`: one of them is demanded. `scopes`: all of them are.
+
+    `parameters` are the names that a query may have; None where that may be any.
+    """
 
     is_deprecated: bool
     roles: tuple[str, ...]
     scopes: tuple[str, ...]
+    parameters: frozenset[str] | None = frozenset()
 
 
 class Description:
@@ -50,7 +55,8 @@ class Description:
         self.version = _text(_within(document, "info").get("version"))
         self._document = document
         self._schemes = _schemes(document)
-        self.secret_names = _secret_names(document)
+        self._keys = _keys(document)
+        self.secret_names = frozenset(name.casefold() for name in self._keys)
         self._bases = (*_bases(document), "")
         self._generic: dict[str, str] = {}
         self._by_template: dict[str, dict[str, Operation]] = {}
@@ -93,16 +99,18 @@ class Description:
 
     def _operations(self, item: Mapping[str, Any]) -> dict[str, Operation]:
         return {
-            method: self._operation(item[method])
+            method: self._operation(item, item[method])
             for method in _METHODS
             if isinstance(item.get(method), Mapping)
         }
 
-    def _operation(self, described: Mapping[str, Any]) -> Operation:
+    def _operation(self, item: Mapping[str, Any], described: Mapping[str, Any]) -> Operation:
         security = described.get("security", self._document.get("security"))
         alternatives = [each for each in security if isinstance(each, Mapping)] if _is_list(security) else []
         roles, scopes = zip(*map(self._demanded, alternatives), strict=True) if alternatives else ((), ())
-        return Operation(described.get("deprecated") is True, _common(roles), _common(scopes))
+        given = (*items(item, "parameters"), *items(described, "parameters"))
+        parameters = names_of(given, self._resolved, self._keys)
+        return Operation(described.get("deprecated") is True, _common(roles), _common(scopes), parameters)
 
     def _demanded(self, requirement: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         """Roles and scopes of one way in. Since 3.1 other schemes than OAuth name roles."""
@@ -115,7 +123,7 @@ class Description:
         return roles, scopes
 
     def _resolved(self, item: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A path item, through one reference within the document."""
+        """A path item, a parameter or a schema, through one reference within the document."""
         reference = item.get("$ref")
         if not isinstance(reference, str) or not reference.startswith("#/"):
             return item
@@ -229,12 +237,12 @@ def _security_schemes(document: Mapping[str, Any]) -> Mapping[str, Any]:
     )
 
 
-def _secret_names(document: Mapping[str, Any]) -> frozenset[str]:
-    """Under which names API keys stand in a query, in small letters."""
+def _keys(document: Mapping[str, Any]) -> frozenset[str]:
+    """Under which names API keys stand in a query."""
     found = _security_schemes(document)
     schemes = [_within(found, name) for name in found]
     return frozenset(
-        _text(scheme.get("name")).casefold()
+        _text(scheme.get("name"))
         for scheme in schemes
         if scheme.get("type") == "apiKey" and scheme.get("in") == "query" and _text(scheme.get("name"))
     )

@@ -23,13 +23,17 @@ _MAX_KNOWN: Final = 1024  # tokens, and routes
 
 
 class Said(NamedTuple):
-    """What is said of one request's route. `roles`: one of them is demanded. `scopes`: all of them are."""
+    """What is said of one request's route. `roles`: one of them is demanded. `scopes`: all of them are.
+
+    `parameters` are the names that its query may have; None where nobody says.
+    """
 
     in_spec: bool
     version: str = ""
     is_deprecated: bool = False
     roles: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    parameters: frozenset[str] | None = None
 
 
 class Plan:

@@ -11,6 +11,7 @@ from sealtrail.capture.watching.bodies import Body, Form, Json, Lines, body_of, 
 from sealtrail.capture.watching.claims import NOTHING
 from sealtrail.capture.watching.contents import Side, keep, too_long
 from sealtrail.capture.watching.field_names import Names
+from sealtrail.capture.watching.parameters import undescribed
 from sealtrail.capture.watching.plan import Plan
 from sealtrail.capture.watching.secret_names import present_key
 
@@ -158,6 +159,9 @@ class Watch:
         said = self.plan.said_of(call, self.scope, self.root)
         if said is None:
             return
+        query = call.head.query
+        if query and said.parameters is not None and undescribed(query, said.parameters):
+            call.note("query.undescribed")
         api = api_of(call)
         api.in_spec = said.in_spec
         api.deprecated = True if said.is_deprecated else None
