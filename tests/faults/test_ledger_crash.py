@@ -20,6 +20,7 @@ import pytest
 from sealtrail.errors import LedgerError
 from sealtrail.ledger.files import Disk
 from sealtrail.ledger.log import Log
+from sealtrail.ledger.prune import prune_volumes
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.recover import handovers_of
 from sealtrail.ledger.rotation import prepare, settle
@@ -46,11 +47,15 @@ class Unsynced(Disk):
 class Crashing(Unsynced):
     """Counts calls and dies at one of them, before or after it took effect.
 
-    It also knows what a power failure takes: bytes that were not synced, and names that were not.
+    It also knows what a power failure takes: bytes that were not synced, and names that were not. A write at
+    which it dies has written `share` of its bytes.
     """
 
-    def __init__(self, at: int = -1, *, after: bool = False, error: int = 0) -> None:
+    def __init__(self, at: int = -1, *, after: bool = False, error: int = 0, share: float = 0.5) -> None:
         self.calls = 0
+        self.names: list[str] = []  # of the calls, in order
+        self._share = share
+        self._cut: dict[Path, bytes] = {}  # what truncating took, until that is synced
         self._at, self._after, self._error = at, after, error
         self._paths: dict[int, Path] = {}
         self._synced: dict[Path, int] = {}
@@ -59,6 +64,7 @@ class Crashing(Unsynced):
     def _step(self) -> bool:
         """Count a call. True when it is the one after which to die."""
         self.calls += 1
+        self.names.append(sys._getframe(1).f_code.co_name)
         if self.calls - 1 != self._at:
             return False
         if not self._after:
@@ -88,7 +94,7 @@ class Crashing(Unsynced):
 
     def write(self, fd: int, data: memoryview) -> int:
         if self._step():
-            super().write(fd, data[: len(data) // 2])
+            super().write(fd, data[: int(len(data) * self._share)])
             self._die()
         return super().write(fd, data)
 
@@ -96,11 +102,13 @@ class Crashing(Unsynced):
         last = self._step()
         super().datasync(fd)
         self._synced[self._paths[fd]] = os.fstat(fd).st_size
+        self._cut.pop(self._paths[fd], None)
         if last:
             self._die()
 
     def truncate(self, fd: int, size: int) -> None:
         last = self._step()
+        self._cut.setdefault(self._paths[fd], self._paths[fd].read_bytes())
         super().truncate(fd, size)
         if last:
             self._die()
@@ -157,6 +165,8 @@ class Crashing(Unsynced):
             else:
                 path.write_bytes(old)
                 path.chmod(0o600)
+        for path, whole in self._cut.items():
+            path.write_bytes(whole)
         for path, size in self._synced.items():
             if path.is_file() and path.stat().st_size > size and path not in dict(self._undo):
                 os.truncate(path, size)
@@ -233,15 +243,74 @@ def test_a_crash_at_any_call_loses_nothing_that_was_acknowledged(tmp_path, after
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])
-def test_a_call_that_fails_stops_the_writer_and_the_next_start_recovers(tmp_path, error):
+@pytest.mark.parametrize("after", [False, True], ids=["and-not-persist", "but-persist"])
+def test_a_call_that_fails_stops_the_writer_and_the_next_start_recovers(tmp_path, error, after):
+    """With every other call the power goes as well: what it left in memory is not there either."""
     total = calls_of_a_whole_run(tmp_path / "whole")
     for at in range(total):
         data, told = tmp_path / f"at-{at}", [0]
         data.mkdir()
+        disk = Crashing(at, after=after, error=error)
         with pytest.raises(LedgerError) as caught:
-            work(data, Crashing(at, after=bool(at % 2), error=error), told)
+            work(data, disk, told)
         assert caught.value.code == "ledger.io"
+        if at % 2 == (error == errno.EIO):
+            disk.power_failure()
         judge(data, told[0], f"call {at} of {total}")
+
+
+@pytest.mark.parametrize("error", [0, errno.ENOSPC], ids=["killed", "full"])
+@pytest.mark.parametrize("share", [0.0, 0.999, 1.0], ids=["nothing", "all-but-the-end", "all"])
+def test_a_write_that_dies_may_have_written_nothing_or_all(tmp_path, error, share):
+    disk = Crashing()
+    (tmp_path / "whole").mkdir()
+    work(tmp_path / "whole", disk, [0])
+    writes = [at for at, name in enumerate(disk.names) if name == "write"]
+    assert len(writes) > 15
+    for at in writes:
+        data, told = tmp_path / f"at-{at}", [0]
+        data.mkdir()
+        with pytest.raises(LedgerError if error else Power):
+            work(data, Crashing(at, error=error, share=share), told)
+        judge(data, told[0], f"write {at}")
+
+
+class Sipping(Unsynced):
+    """Writes less than it is given, as an interrupted call does, and says so."""
+
+    def write(self, fd: int, data: memoryview) -> int:
+        return super().write(fd, data[: 1 + len(data) // 3])
+
+
+def test_short_writes_are_gone_on_with(tmp_path):
+    told = [0]
+    work(tmp_path, Sipping(), told)
+    assert told == [528]
+    judge(tmp_path, told[0], "short writes")
+
+
+def test_every_durable_step_of_a_trail_is_among_the_calls(tmp_path):
+    """So that "at any call" above says what it means."""
+    steps = set()
+
+    class Named(Crashing):
+        def _step(self) -> bool:
+            caller = frame = sys._getframe(1)
+            while frame.f_back is not None:
+                if frame.f_code.co_filename.endswith("ledger/log.py"):
+                    steps.add(f"{frame.f_code.co_name}: {caller.f_code.co_name}")
+                frame = frame.f_back
+            return super()._step()
+
+    work(tmp_path, Named(), [0])
+    replaced = ("create", "write", "datasync", "rename", "sync_folder")
+    assert steps >= {
+        *(f"_create: {call}" for call in ("mkdir", *replaced)),
+        *("append: write", "_active_fd: create", "sync: datasync", "sync: sync_folder"),
+        *(f"publish: {call}" for call in replaced),
+        *(f"seal_pending: {call}" for call in (*replaced, "unlink")),
+        *(f"open: {call}" for call in ("create", "datasync", "sync_folder")),  # recovery
+    }
 
 
 def test_a_crash_during_recovery_is_recovered_from(tmp_path):
@@ -265,16 +334,20 @@ def test_a_crash_during_recovery_is_recovered_from(tmp_path):
         Log.open(data / "trails" / "audit", "audit", key, disk, volume_entries=ENTRIES).close()
 
     told = broken(tmp_path / "whole")
+    begun = shutil.copytree(tmp_path / "whole", tmp_path / "begun")
     disk = Crashing()
     recover(tmp_path / "whole", disk)
     assert disk.calls > 8
     for at in range(disk.calls):
         for after in (False, True):
-            data = tmp_path / f"at-{at}-{after}"
-            broken(data)
-            with pytest.raises(Power):
-                recover(data, Crashing(at, after=after))
-            judge(data, told, f"call {at}")
+            for error, power in ((0, False), (0, True), (errno.ENOSPC, False), (errno.EIO, True)):
+                data = Path(shutil.copytree(begun, tmp_path / f"at-{at}-{after}-{error}-{power}"))
+                failing = Crashing(at, after=after, error=error)
+                with pytest.raises(LedgerError if error else Power):
+                    recover(data, failing)
+                if power:
+                    failing.power_failure()
+                judge(data, told, f"call {at}, {error}, {power}")
 
 
 def test_what_outlived_its_writer_in_memory_is_made_durable_before_it_counts(tmp_path):
@@ -369,6 +442,65 @@ def test_a_crash_at_any_call_of_a_hand_over_leaves_one_key_that_signs(tmp_path, 
         assert sorted(path.name for path in (data / "keys").glob("*.key*")) == ["audit.key"], where
         keys_left.add(key.key == first)
     assert keys_left == {True, False}
+
+
+def prune(data: Path, disk: Disk) -> None:
+    """Record a prune of the first volume, sign that, and do it: in the order in which a collector does."""
+    key = open_key(data / "keys", "audit", disk=Unsynced())
+    log = Log.open(data / "trails" / "audit", "audit", key, Unsynced(), volume_entries=ENTRIES)
+    try:
+        if log.size == 528:
+            said = (
+                '{"event.action":"sealtrail.prune","sealtrail.kind":"system",'
+                f'"sealtrail.range.trail":"audit","sealtrail.range.end":{ENTRIES},'
+                f'"event.ingested":"2026-11-24T08:00:00.{log.size:06d}Z","sealtrail.source":"s"}}'
+            )
+            log.append([said.encode()])
+            log.sync()
+            log.publish()
+    finally:
+        log.close()
+    prune_volumes(data / "trails" / "audit", ENTRIES, disk, volume_entries=ENTRIES)
+
+
+@pytest.mark.parametrize("error", [0, errno.EIO], ids=["killed", "broken"])
+def test_a_prune_that_is_cut_short_at_any_call_is_intact_and_is_done_again(tmp_path, error):
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    work(whole, Unsynced(), [0])
+    disk = Crashing()
+    prune(Path(shutil.copytree(whole, tmp_path / "count")), disk)
+    assert {"rename", "unlink", "sync_folder"} <= set(disk.names)
+    for at in range(disk.calls):
+        for after, power in ((False, False), (True, False), (True, True)):
+            data = Path(shutil.copytree(whole, tmp_path / f"at-{at}-{after}-{power}"))
+            disk = Crashing(at, after=after, error=error)
+            with pytest.raises(LedgerError if error else Power):
+                prune(data, disk)
+            if power:
+                disk.power_failure()
+            assert verify(data, workers=1, volume_entries=ENTRIES).verdict == "intact", at
+            prune(data, Unsynced())
+            report = verify(data, workers=1, volume_entries=ENTRIES)
+            found = report.trails[0]
+            assert (report.verdict, found.first, found.size) == ("intact", ENTRIES, 529), report.lines()
+
+
+def test_a_key_whose_making_is_cut_short_at_any_call_is_one_key_in_the_end(tmp_path):
+    disk = Crashing()
+    open_key(tmp_path / "count", "audit", disk=disk)
+    assert disk.names.count("rename") == 2
+    for at in range(disk.calls):
+        for after, power, error in ((False, False, 0), (True, True, 0), (True, False, errno.EIO)):
+            keys = tmp_path / f"at-{at}-{after}-{power}-{error}"
+            failing = Crashing(at, after=after, error=error)
+            with pytest.raises(LedgerError if error else Power):
+                open_key(keys, "audit", disk=failing)
+            if power:
+                failing.power_failure()
+            key = open_key(keys, "audit", disk=Unsynced()).key
+            assert open_key(keys, "audit", disk=Unsynced()).key == read_vkey(keys / "audit.vkey") == key
+            assert (keys / "audit.key").stat().st_mode & 0o777 == 0o600
 
 
 CHILD = textwrap.dedent(
