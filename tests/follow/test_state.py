@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pkgutil
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,3 +41,33 @@ def test_a_failed_save_leaves_the_old_content(tmp_path: Path, monkeypatch: pytes
         save(path, b'"new"')
     assert load_json(path) == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["state.json"]
+
+
+class Gone(BaseException):
+    """The process is killed: nothing in the code may handle it."""
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), Gone()], ids=["full", "killed"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "step", ["os.open", "os.fsync", "pathlib.Path.replace", "sealtrail.follow.state.sync_folder"]
+)
+def test_a_cursor_is_the_old_or_the_new_one_whatever_step_of_saving_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, after: bool, fault: BaseException
+) -> None:
+    cursor = Cursor(tmp_path / "cursor.json")
+    cursor.save({"access": 1})
+    with monkeypatch.context() as broken:
+        real = pkgutil.resolve_name(step)
+
+        def die(*given: Any, **named: Any) -> None:
+            if after:
+                real(*given, **named)
+            raise fault
+
+        broken.setattr(step, die)
+        with pytest.raises(type(fault)):
+            cursor.save({"access": 2})
+    assert cursor.load()["access"] in {1, 2}
+    cursor.save({"access": 3})
+    assert Cursor(tmp_path / "cursor.json").load() == {"access": 3}

@@ -46,7 +46,14 @@ def check(
     policy: Path | None = None,
     entry: Path | None = None,
 ) -> Report:
-    """Verify with what was kept in files. Raises LedgerError (ledger.format) where one cannot be read."""
+    """Verify with what was kept in files.
+
+    Raises LedgerError (ledger.format) where one cannot be read, and UsageError (usage.format) for a folder of
+    a newer version: what this one does not understand is no contradiction.
+    """
+    folder = Folder(path)
+    if folder.format.is_file() and folder.trails.is_dir():
+        folder.check()
     return verify(
         path,
         checkpoints=kept(checkpoints),
