@@ -15,8 +15,11 @@ __all__ = ["advise", "counted", "print_csv", "print_json", "print_table", "safe"
 
 
 def counted(number: int, noun: str) -> str:
-    """A number and its noun: `1 event`, `2,000 events`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    """A number and its noun: `1 event`, `2,000 events`, `3 entries`, `2 days`."""
+    if number == 1:
+        return f"1 {noun}"
+    is_short = noun.endswith("y") and noun[-2] not in "aeiou"
+    return f"{number:,} {noun[:-1]}ies" if is_short else f"{number:,} {noun}s"
 
 
 def to_json(value: Any) -> str:
