@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sealtrail.scrub import groups, names, shapes, vendors
+from sealtrail.scrub import groups, names, shapes, signs, vendors
 
 # Those whose id says what they find are described by it.
 _SAID: Final = {
@@ -35,7 +35,7 @@ _SAID: Final = {
 def _shapes() -> dict[str, tuple[str, ...]]:
     """Rule -> the beginnings or signs it is known by."""
     found: dict[str, tuple[str, ...]] = {}
-    rows = [(shape.rule, shape.literals) for shape in (*shapes.ALWAYS, *shapes.TOKENS)]
+    rows = [(shape.rule, shape.literals) for shape in (*signs.ALWAYS, *shapes.TOKENS)]
     rows += [(rule, tuple(literals.split())) for rule, literals, _ in vendors.INNER]
     rows += [("jwt", ("eyJ",)), ("private-key", ("PRIVATE KEY",)), ("email", ("@",)), ("discord", ())]
     rows += [("cvv", ()), ("card-number", ()), ("ssn", ()), ("iban", ())]

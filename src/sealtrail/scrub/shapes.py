@@ -6,16 +6,15 @@ found, takes bounded runs, and starts at a boundary, so that hostile text costs 
 
 from __future__ import annotations
 
-import binascii
 import json
 import re
-from base64 import b64decode, urlsafe_b64decode
-from collections.abc import Callable
+from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sealtrail.scrub import fast, vendors
 from sealtrail.scrub.coded import LETTERS, LONG_RUN
 from sealtrail.scrub.numbers import IBAN, SSN, cards_in, cvv_after, iban_end
+from sealtrail.scrub.signs import ALWAYS, START, Shape, ascii_only
 
 if TYPE_CHECKING:
     from sealtrail.scrub.groups import Further, Group
@@ -29,159 +28,11 @@ class Finding(NamedTuple):
     rule: str
 
 
-# What an address stands behind that is none of a database.
-_NO_USERS: Final = frozenset({"acct", "im", "mailto", "npm", "sip", "sips", "xmpp"})
-
-Check = Callable[[re.Match[str]], bool]
-
-
-class _Shape(NamedTuple):
-    rule: str
-    literals: tuple[str, ...]
-    pattern: re.Pattern[str]
-    check: Check | None = None
-
-
-def _is_login(match: re.Match[str]) -> bool:
-    """Whether what stands before a host is a password: a word, as in `mail:alice@host`, is none."""
-    return not match["password"].isalpha() and match["user"].lower() not in _NO_USERS
-
-
-def _is_basic(match: re.Match[str]) -> bool:
-    text = match["value"]
-    try:
-        return b":" in b64decode(text + "=" * (-len(text) % 4))
-    except binascii.Error:
-        return False
-
-
-def _is_credential(match: re.Match[str]) -> bool:
-    """A token has a digit, or is longer than words are: not so in "the bearer authentication"."""
-    value = match["value"]
-    return len(value) >= 20 or any(c.isdigit() for c in value)
-
-
-_B: Final = r"(?<![A-Za-z0-9])"
-
-
-def _re(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    return re.compile(pattern, re.ASCII | flags)
-
-
-# What stands in a context, or of parts of fewer than 16 characters: looked for in every text.
-ALWAYS: Final = (
-    _Shape(
-        "aws-secret",
-        ("aws", "AWS"),
-        _re(
-            r"(?i:aws)[A-Za-z0-9_. -]{0,24}(?i:key|pass|pwd|token|secret)[A-Za-z_]{0,12}[\"']?\s{0,3}"
-            r"[:=]{1,2}>?\s{0,3}[\"']?(?P<value>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
-        ),
-    ),
-    _Shape(
-        "azure-key",
-        ("AccountKey=", "SharedAccessKey="),
-        _re(r"(?:Account|SharedAccess)Key=(?P<value>[A-Za-z0-9+/]{20,200}={0,2})"),
-    ),
-    _Shape("azure-sas", ("sig=",), _re(r"(?<![A-Za-z0-9_-])sig=(?P<value>[A-Za-z0-9+/%]{43,128}={0,2})")),
-    _Shape(
-        "url-userinfo",
-        ("@",),
-        _re(r":(?:\\?/){2}(?P<value>[^/\s:@\"'<>]{0,256}:[^/\s@\"'<>]{1,256})@[A-Za-z0-9\[]"),
-    ),
-    _Shape(
-        "url-userinfo",
-        ("@",),
-        _re(
-            r"(?<![A-Za-z0-9_.+:-])(?P<value>(?P<user>[A-Za-z0-9_.+-]{1,64}):"
-            r"(?P<password>[^\s:@/\"'<>()\[\]{},;|]{4,128}))@"
-            r"(?:(?:tcp|unix)\(|localhost\b|\d{1,3}(?:\.\d{1,3}){3}(?![A-Za-z0-9_.])"
-            r"|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,8}:\d{2,5}(?![A-Za-z0-9_.:-])"
-            r"|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){1,8}/)"
-        ),
-        _is_login,
-    ),
-    _Shape("slack", ("xox",), _re(_B + r"xox[a-z](?:\.xox[a-z])?-(?:\d{1,20}-){0,5}[A-Za-z0-9-]{8,256}")),
-    _Shape(
-        "slack",
-        ("hooks.slack.com/",),
-        _re(r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<value>[A-Za-z0-9/]{20,256})"),
-    ),
-    _Shape(
-        "webhook",
-        ("/api/webhooks/",),
-        _re(r"discord(?:app)?\.com/api/webhooks/(?P<value>\d{10,20}/[A-Za-z0-9_-]{60,80})"),
-    ),
-    _Shape(
-        "webhook", (".webhook.office.com/",), _re(r"\.webhook\.office\.com/(?P<value>[A-Za-z0-9/@-]{60,300})")
-    ),
-    _Shape(
-        "webhook",
-        ("hooks.zapier.com/",),
-        _re(r"hooks\.zapier\.com/hooks/catch/(?P<value>[A-Za-z0-9/]{8,80})"),
-    ),
-    _Shape("stripe", ("whsec_",), _re(_B + r"whsec_[A-Za-z0-9+/]{24,128}={0,2}")),
-    _Shape(
-        "npm", ("_authToken",), _re(r"//[^\s/]{1,256}/:_authToken=\s{0,3}(?P<value>(?!\$)[^\s\"']{8,256})")
-    ),
-    _Shape(
-        "bearer",
-        ("earer", "EARER"),
-        _re(_B + r"(?i:bearer)[ \t]{1,4}(?P<value>[A-Za-z0-9._~+/=-]{8,4096})"),
-        _is_credential,
-    ),
-    _Shape(
-        "basic",
-        ("asic ", "ASIC "),
-        _re(_B + r"(?i:basic)[ \t]{1,4}(?P<value>[A-Za-z0-9+/_-]{4,1024}={0,2})"),
-        _is_basic,
-    ),
-    _Shape(
-        "ssn",
-        ("ssn", "SSN", "ocial security", "ocial Security", "OCIAL SECURITY"),
-        _re(
-            _B + r"(?i:ssn|social security(?: (?:number|no\.?))?)(?:\s{0,2}(?i:is\b|[:=#])){0,2}\s{0,3}"
-            r"(?P<value>(?!000|666|9)\d{3}(?!00)\d\d(?!0000)\d{4})(?![A-Za-z0-9]|[.-]\d)"
-        ),
-    ),
-    _Shape(
-        "cvv",
-        ("cvv", "CVV", "cvc", "CVC", "ard security", "ard verification"),
-        _re(
-            _B + r"(?i:cv[vc]2?(?: code| number)?|card (?:security|verification) (?:code|value|number))"
-            r"(?:\s{0,2}(?i:is\b|[:=#])){0,2}\s{0,3}(?P<value>\d{3,4})(?![A-Za-z0-9]|[.-]\d)"
-        ),
-    ),
-    _Shape(
-        "password-hash",
-        ("$2a$", "$2b$", "$2y$"),
-        _re(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}(?![A-Za-z0-9])"),
-    ),
-    _Shape(
-        "password-hash",
-        ("$argon2", "$1$", "$5$", "$6$", "$y$", "$apr1$", "$scrypt$", "$pbkdf2"),
-        _re(
-            r"\$(?:argon2(?:id|i|d)\$(?:v=\d{1,3}\$)?[a-z0-9=,]{5,64}\$[A-Za-z0-9+/.-]{8,128}\$[A-Za-z0-9+/]{16,256}"
-            r"|(?:1|apr1)\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{22}|5\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,16}\$"
-            r"[./A-Za-z0-9]{43}|6\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}|y\$[./A-Za-z0-9]{1,16}"
-            r"\$[./A-Za-z0-9]{1,64}\$[./A-Za-z0-9]{43}|(?:scrypt|pbkdf2[a-z0-9-]{0,16})\$[A-Za-z0-9+/.,=-]{1,40}\$"
-            r"[A-Za-z0-9+/.=-]{8,128}\$[A-Za-z0-9+/.=-]{16,256})"
-        ),
-    ),
-    _Shape(
-        "password-hash",
-        ("pbkdf2_sha", "pbkdf2:sha", "scrypt:"),
-        _re(
-            _B + r"(?:pbkdf2_sha\d{1,3}\$\d{1,9}\$[A-Za-z0-9]{1,64}\$[A-Za-z0-9+/]{27,88}={0,2}"
-            r"|(?:pbkdf2:sha\d{1,3}:\d{1,9}|scrypt:\d{1,9}:\d{1,3}:\d{1,3})\$[A-Za-z0-9]{1,64}\$[a-f0-9]{40,128})"
-        ),
-    ),
-)
 _ALWAYS: Final = tuple((text, shape) for shape in ALWAYS for text in shape.literals)
 
 # Tokens: looked for beside a run of 16 and more of the characters that tokens are made of.
 TOKENS: Final = tuple(
-    _Shape(rule, tuple(literals.split()), _re(_B + pattern))
+    Shape(rule, tuple(literals.split()), ascii_only(START + pattern))
     for rule, literals, pattern in (
         *vendors.CLOUDS,
         *vendors.CODE,
@@ -192,40 +43,40 @@ TOKENS: Final = tuple(
     )
 )
 _INNER: Final = tuple(
-    (text, _Shape(rule, tuple(literals.split()), _re(_B + pattern)))
+    (text, Shape(rule, tuple(literals.split()), ascii_only(START + pattern)))
     for rule, literals, pattern in vendors.INNER
     for text in literals.split()
 )
-_DISCORD: Final = _Shape(
+_DISCORD: Final = Shape(
     "discord",
     (),
-    _re(_B + r"[A-Za-z]?[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}"),
+    ascii_only(START + r"[A-Za-z]?[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}"),
 )
 # What a token may begin with, by its first three characters: one look tells which of many to look for.
 _HEAD: Final = 3
 _FOLLOWING: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"
-_BY_HEAD: Final[dict[str, list[tuple[str, _Shape]]]] = {}
+_BY_HEAD: Final[dict[str, list[tuple[str, Shape]]]] = {}
 for _shape in TOKENS:
     for _literal in _shape.literals:
         for _head in [_literal[:_HEAD]] if len(_literal) >= _HEAD else [_literal + c for c in _FOLLOWING]:
             _BY_HEAD.setdefault(_head, []).append((_literal, _shape))
-_HEADS: Final = _re(_B + r"(?=([A-Za-z0-9][!-~]{2}))")
+_HEADS: Final = ascii_only(START + r"(?=([A-Za-z0-9][!-~]{2}))")
 # As much of a token may stand before its first long run: `dp.st.` and a name of 40.
 _BEFORE: Final = 48
 
 # From the start of a run only, and without giving back: each character is read once.
-_DOTTED: Final = _re(
+_DOTTED: Final = ascii_only(
     r"(?<![A-Za-z0-9_-])(?P<header>[A-Za-z0-9_-]{8,}+)={0,2}"
     r"\.[A-Za-z0-9_-]{4,}+={0,2}(?:\.[A-Za-z0-9_=/+-]*+){0,3}"
 )
 _MAX_HEADERS: Final = 4
 
-_KEY_BEGIN: Final = _re(r"-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_END: Final = _re(r"-----END[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_BEGIN: Final = ascii_only(r"-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_END: Final = ascii_only(r"-----END[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
 # The standard allows more, such as / and =, which in logs end a name far more often than they stand in one.
-_LOCAL_PART: Final = _re(r"[A-Za-z0-9._+~!$*-]{1,64}")
-_DOMAIN: Final = _re(
+_LOCAL_PART: Final = ascii_only(r"[A-Za-z0-9._+~!$*-]{1,64}")
+_DOMAIN: Final = ascii_only(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,8}(?:[A-Za-z]{2,24}|xn--[A-Za-z0-9-]{2,59})(?![A-Za-z0-9])"
 )
 
@@ -237,7 +88,7 @@ _RUN: Final = b"x" * 16
 _TOKEN: Final = bytes(120 if (chr(c).isalnum() and c < 128) or c in b"_-" else c for c in range(256))
 _REST: Final = re.compile(rb"x*+")
 # Between a backslash and itself nothing is escaped: `\\\\n` is a backslash and an n.
-_ESCAPES: Final = _re(r"\\(?:\\|[nrtbf]|u[0-9a-fA-F]{4})")
+_ESCAPES: Final = ascii_only(r"\\(?:\\|[nrtbf]|u[0-9a-fA-F]{4})")
 
 
 def findings(text: str) -> list[Finding]:
@@ -334,7 +185,7 @@ def _tokens(text: str, runs: bytes, found: list[Finding]) -> None:
             _search(shape, text, found)
 
 
-def _search(shape: _Shape, text: str, found: list[Finding]) -> None:
+def _search(shape: Shape, text: str, found: list[Finding]) -> None:
     group = "value" if "value" in shape.pattern.groupindex else 0
     check = shape.check
     found += [
