@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -134,3 +136,81 @@ def serving() -> Callable[..., AbstractContextManager[Server]]:
                 end()
 
     return opened
+
+
+class Authority:
+    """A timestamp authority that OpenSSL runs: `root` is the PEM file to trust, `reply` answers a query."""
+
+    _CONFIG = """\
+[req]
+distinguished_name = dn
+prompt = no
+[dn]
+CN = A test
+[ca]
+basicConstraints = critical,CA:true
+keyUsage = critical,keyCertSign,cRLSign
+[tsa]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature
+extendedKeyUsage = critical,timeStamping
+[stamping]
+serial = serial
+signer_digest = sha256
+default_policy = 1.2.3.4.1
+digests = sha256, sha384, sha512
+accuracy = secs:1
+ess_cert_id_chain = no
+"""  # without `certs=`: what rfc3161-client cannot read
+
+    def __init__(self, folder: Path, name: str = "Test Root") -> None:
+        folder.mkdir(parents=True)
+        self.folder, self.root = folder, folder / "root.pem"
+        (folder / "tsa.cnf").write_text(self._CONFIG)
+        (folder / "serial").write_text("01\n")
+        for key in ("root", "tsa"):
+            self.openssl("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", f"{key}.key")
+        self.openssl(
+            *("req", "-x509", "-new", "-key", "root.key", "-subj", f"/CN={name}", "-days", "30"),
+            *("-config", "tsa.cnf", "-extensions", "ca", "-out", "root.pem"),
+        )
+        self.openssl(
+            *("req", "-new", "-key", "tsa.key", "-subj", "/CN=Test TSA", "-config", "tsa.cnf", "-out", "csr")
+        )
+        self.openssl(
+            *("x509", "-req", "-in", "csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial"),
+            *("-days", "30", "-extfile", "tsa.cnf", "-extensions", "tsa", "-out", "tsa.pem"),
+        )
+
+    def openssl(self, *arguments: str) -> bytes:
+        ran = subprocess.run(["openssl", *arguments], cwd=self.folder, capture_output=True, timeout=60)
+        assert ran.returncode == 0, ran.stderr.decode()
+        return ran.stdout
+
+    def reply(self, query: bytes) -> bytes:
+        (self.folder / "query").write_bytes(query)
+        self.openssl(
+            *("ts", "-reply", "-config", "tsa.cnf", "-section", "stamping", "-queryfile", "query"),
+            *("-inkey", "tsa.key", "-signer", "tsa.pem", "-out", "reply"),
+        )
+        return (self.folder / "reply").read_bytes()
+
+    def verifies(self, token: Path, text: Path) -> bool:
+        """What OpenSSL says of a token over a text."""
+        ran = subprocess.run(
+            ["openssl", "ts", "-verify", "-in", token, "-data", text, "-CAfile", self.root],
+            capture_output=True,
+            timeout=60,
+        )
+        return ran.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A timestamp authority of OpenSSL's, and another one: `authority.other`."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    pytest.importorskip("rfc3161_client", reason="this environment is older than the lock: `make setup`")
+    made = Authority(tmp_path_factory.mktemp("tsa") / "one")
+    made.other = Authority(made.folder.parent / "other", "Other Root")  # type: ignore[attr-defined]
+    return made

@@ -27,6 +27,9 @@ class LedgerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
     anchor_to: tuple[
         str, ...
     ] = ()  # folders and addresses where checkpoints are kept as well; see how-to/anchor.md
+    timestamp_url: str = ""  # RFC 3161 authority that checkpoints are stamped by; empty: none
+    timestamp_ca: str = ""  # PEM file with the root of its certificate, and what lies between
+    timestamp_seconds: float = 3600.0  # between two timestamps of a trail
 
 
 class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):

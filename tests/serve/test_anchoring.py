@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from sealtrail.ledger.checkpoint import history_notes
 from sealtrail.ledger.files import Disk
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve import anchored, running
+from sealtrail.serve.backup import backup
 from sealtrail.serve.evidence import check
 from sealtrail.serve.metrics import Scrape
 from sealtrail.serve.signers import rotate
@@ -166,3 +169,45 @@ def test_a_new_key_goes_on_where_the_old_one_anchored(collecting, line, elsewher
     with collecting(QUICK, anchors=[str(elsewhere)]):
         pass
     assert check(data, [elsewhere]).verdict == "intact"
+
+
+def test_an_authority_stamps_what_is_signed_and_verify_believes_it(collecting, line, authority, tmp_path):
+    asked: list[bytes] = []
+
+    class Stamping(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.rfile.read(int(self.headers["Content-Length"])))
+            reply = authority.reply(asked[-1])
+            self.send_response(200)
+            self.send_header("Content-Type", "application/timestamp-reply")
+            self.end_headers()
+            self.wfile.write(reply)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Stamping) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        stamps = f"{QUICK}timestamp-url = '{url}'\ntimestamp-ca = '{authority.root}'\n"
+        with collecting(stamps) as collector:
+            collector.submit("key:1", [line(0)])
+        assert [one.kind for one in collector.anchors.standing()] == ["timestamp", "timestamp"]
+        assert all(one.size for one in collector.anchors.standing()), collector.anchors.standing()
+        server.shutdown()
+    report = check(tmp_path / "data", tsa=[authority.root])
+    assert (report.verdict, report.anchored) == ("intact", False)
+    assert all(trail.timestamped_to == trail.size for trail in report.trails)
+    assert check(tmp_path / "data", tsa=[authority.other.root]).verdict == "tampered"
+    copy = tmp_path / "copy"
+    backup(tmp_path / "data", copy)
+    assert all(trail.existed_by for trail in check(copy, tsa=[authority.root]).trails)
+
+
+def test_an_authority_whose_answers_nobody_could_check_is_refused(collecting, tmp_path):
+    for more in ("", "timestamp-ca = '/nowhere.pem'\n"):
+        with (
+            pytest.raises(UsageError, match="timestamp-ca"),
+            collecting(f"{QUICK}timestamp-url = 'http://tsa.example/'\n{more}"),
+        ):
+            pass

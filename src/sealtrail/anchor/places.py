@@ -73,8 +73,11 @@ def place(text: str) -> Place:
     return Place(text, identity, folder=text)
 
 
-def address(text: str, option: str) -> Address:
-    """An http address; https, unless it means this machine. Raises UsageError, which does not show it."""
+def address(text: str, option: str, *, plain: bool = False) -> Address:
+    """An http address; https, unless it means this machine or may be `plain`. Raises UsageError.
+
+    The error does not show it.
+    """
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -87,7 +90,7 @@ def address(text: str, option: str) -> Address:
     # The standard library drops line ends from a URL: who wrote some meant something else.
     if parts.fragment or _TARGET.fullmatch(target) is None or not text.isprintable():
         _unusable(option, "behind the host there may be a path and a query of plain characters")
-    if parts.scheme == "http" and not _is_here(host):
+    if parts.scheme == "http" and not plain and not _is_here(host):
         _unusable(option, "over plain http anybody between could change it: only https leaves this machine")
     credentials = ""
     if parts.username is not None or parts.password is not None:

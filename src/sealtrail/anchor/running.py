@@ -71,7 +71,7 @@ class _Trail:
         self.path = path
         self.kept = _kept(path)
         self.note = b""  # the last one that is there
-        self.due = float("-inf")
+        self.due = float("-inf")  # when it is looked at next, by the worker's clock
         self.pause = FIRST_SECONDS
         self.saved = float("-inf")
         self.dirty = False
@@ -94,6 +94,11 @@ class Anchoring(Worker):
         self._diverged = diverged
         self._clock = clock
         self._trails = [_Trail(ours, state / f"{anchor.id}-{ours.trail}.json") for ours in trails]
+        for one in self._trails:
+            if anchor.every and one.kept is not None:
+                # A collector that is started again and again does not ask more often.
+                age = datetime.now(UTC) - datetime.fromisoformat(one.kept.at)
+                one.due = clock() + min(anchor.every, max(0.0, anchor.every - age.total_seconds()))
         self._standing = {one.ours.trail: self._stands(one) for one in self._trails}
 
     def standing(self) -> list[Standing]:
@@ -186,6 +191,8 @@ class Anchoring(Worker):
 
 def _kept(path: Path) -> Kept | None:
     try:
-        return msgspec.convert(load_json(path), Kept)
-    except msgspec.ValidationError:
+        kept = msgspec.convert(load_json(path), Kept)
+        datetime.fromisoformat(kept.at)
+    except (msgspec.ValidationError, ValueError):
         return None
+    return kept

@@ -51,6 +51,12 @@ def _print_verifier(ctx: click.Context, option: click.Parameter, value: bool) ->
     help="The entry a .tlog-proof is about.",
 )
 @click.option(
+    "--tsa",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Root certificate (PEM) of the authority that timestamped checkpoints; may be repeated.",
+)
+@click.option(
     "--print-verifier",
     is_flag=True,
     is_eager=True,
@@ -67,6 +73,7 @@ def verify(
     keys: tuple[Path, ...],
     policy: Path | None,
     entry: Path | None,
+    tsa: tuple[Path, ...],
     form: str,
 ) -> None:
     """Check every entry of a data folder, a trail, an exported log or a proof against what was signed.
@@ -80,7 +87,7 @@ def verify(
     """
     from sealtrail.serve.evidence import check
 
-    report = check(path, checkpoints, keys, policy, entry)
+    report = check(path, checkpoints, keys, policy, entry, tsa)
     if form == "json":
         print_json(report.document())
     else:

@@ -10,6 +10,7 @@ from sealtrail.ledger.handover import Handover, Keychain
 from sealtrail.ledger.note import ED25519, Note, VerifyKey
 from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.report import Report, TrailReport
+from sealtrail.ledger.token import Authority
 
 
 class Kept:
@@ -31,6 +32,7 @@ class Anchors:
         policy: Policy | None = None,
         now: int = 0,
         handovers: Sequence[Handover] = (),
+        authorities: Sequence[Authority] = (),
     ) -> None:
         """`now` in seconds since 1970: cosignatures from the future do not count.
 
@@ -41,6 +43,7 @@ class Anchors:
         self._policy = policy
         self._now = now
         self._handovers = tuple(handovers)
+        self.authorities = tuple(authorities)
 
     def keys_for(self, origin: str) -> tuple[VerifyKey, ...]:
         """Given keys of the log with this origin."""

@@ -35,6 +35,7 @@ from sealtrail.ledger.layout import (
     sealed_lines,
     sealed_text,
     tile_name,
+    timestamp_of,
     volume_name,
 )
 from sealtrail.ledger.merkle import leaf_hashes
@@ -84,6 +85,10 @@ def copy_trail(
             write_new(disk, target / HANDOVERS, handovers)
         for torn in sorted(source.glob("torn-*")):
             copy_file(torn, target / torn.name, disk)
+        for path in sorted(source.iterdir()):
+            stamped = timestamp_of(path.name)
+            if stamped is not None and stamped[0] <= signed:
+                copy_file(path, target / path.name, disk)
         write_new(disk, target / CHECKPOINT, note)
         if floor:
             write_new(disk, target / PRUNED, pruned_text(floor))

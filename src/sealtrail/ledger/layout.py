@@ -10,6 +10,7 @@ trails/<trail>/
     handovers           the hand-overs to new keys, oldest first; absent while there was none (handover)
     pruned              first index that is still kept; absent while nothing was pruned
     torn-000000786432   bytes that recovery cut off at that index; never read again, kept for people
+    timestamp-000000786432-0123456789abcdef.tsr  an RFC 3161 token over the checkpoint of that size
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ NEW_TRAIL: Final = ".new-"  # prefix of a trail folder that is not whole yet
 TRAIL_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 _NUMBERED: Final = re.compile(r"active-(\d{6,12})|volume-(\d{6,12})\.(?:zst|tile)", re.ASCII)
 
+_TIMESTAMP: Final = re.compile(r"timestamp-(\d{12,19})-([0-9a-f]{16})\.tsr", re.ASCII)
+
 
 def active_name(volume: int) -> str:
     return f"active-{volume:06d}"
@@ -57,11 +60,26 @@ def torn_name(index: int) -> str:
     return f"torn-{index:012d}"
 
 
+def timestamp_name(size: int, digest: bytes) -> str:
+    """A token over the checkpoint of `size` entries, with this SHA-256.
+
+    Part of that is in the name, for a token has bits that nobody signs, and they could flip.
+    """
+    return f"timestamp-{size:012d}-{digest.hex()[:16]}.tsr"
+
+
+def timestamp_of(name: str) -> tuple[int, str] | None:
+    """The size that a token's name speaks of, and the hexadecimal part of its digest; else None."""
+    found = _TIMESTAMP.fullmatch(name)
+    return (int(found[1]), found[2]) if found is not None else None
+
+
 def is_ledger_name(name: str) -> bool:
     """Does a file of this name belong in a trail folder?"""
     return (
         name in {CHECKPOINT, HISTORY, HANDOVERS, SEALED, PRUNED}
         or _NUMBERED.fullmatch(name) is not None
+        or timestamp_of(name) is not None
         or name.startswith("torn-")
         or name.endswith(TEMPORARY)
     )

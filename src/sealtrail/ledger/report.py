@@ -48,6 +48,8 @@ class TrailReport(msgspec.Struct):
     checkpoints: int = 0  # signed statements in the history
     key_source: Literal["given", "folder", "none"] = "none"
     anchored_to: int = 0  # entries that something outside the folder vouches for
+    timestamped_to: int = 0  # entries under the newest checkpoint that a given authority vouches for
+    existed_by: str = ""  # the moment at which they existed at the latest, by that authority
     follows: str = ""  # the trail it goes on from, after a restore
     followed_by: str = ""  # the trail that goes on from it
     proved: int | None = None  # the one entry a proof is about
@@ -126,6 +128,8 @@ class Report(msgspec.Struct):
                 facts.append(f"entries below {trail.first:,} pruned")
             if trail.anchored_to:
                 facts.append(f"anchored up to {trail.anchored_to:,}")
+            if trail.existed_by:
+                facts.append(f"{trail.timestamped_to:,} existed no later than {trail.existed_by}")
             head.append(f"  {trail.trail}: " + ", ".join(facts))
             head.extend(f"  {trail.trail}: {note}" for note in trail.notes)
         head.extend(f"  {note}" for note in self.document()["notes"])

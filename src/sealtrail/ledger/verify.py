@@ -17,6 +17,8 @@
  (5) What is missing at the front was pruned, and the audit trail says so in an entry that was signed.
  (6) Anchors. Everything so far can be redone by whoever holds the key. A checkpoint kept elsewhere, or a
      witness's cosignature, cannot: its root must be the root of the entries at its size.
+ (7) Timestamps. A token beside the trail is over a checkpoint of its history, and by an authority that was
+     given: those entries existed no later than it says. It anchors nothing: another past can be stamped too.
 
 Bytes behind the last checkpoint are uncommitted: nobody signed them yet, so nothing can contradict them.
 """
@@ -48,8 +50,10 @@ from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.proof import TlogProof, check_inclusion
 from sealtrail.ledger.pruning import explain_pruning
 from sealtrail.ledger.report import Report, TrailReport, counted
+from sealtrail.ledger.stamped import check_tokens
 from sealtrail.ledger.successors import check_links, pass_back
 from sealtrail.ledger.tilescheck import check_tiles
+from sealtrail.ledger.token import Authority
 from sealtrail.ledger.trailcheck import TrailCheck
 from sealtrail.ledger.workers import Workers
 
@@ -62,18 +66,19 @@ def verify(
     checkpoints: Sequence[bytes] = (),
     keys: Sequence[VerifyKey] = (),
     policy: Policy | None = None,
+    authorities: Sequence[Authority] = (),
     entry: bytes | None = None,
     workers: int | None = None,
     volume_entries: int = VOLUME_ENTRIES,
 ) -> Report:
     """Verify a data folder, a trail folder, an exported log, a `.tlog-proof`, or a consistency proof.
 
-    `checkpoints` are notes kept elsewhere, `keys` and `policy` say whom to trust, `entry` is the bytes a
-    proof is about. `workers` None is a process for every processor; programs that call this with more than
-    one guard their main module, as multiprocessing asks. Raises UsageError when `path` is none of these, and
-    LedgerError (ledger.format) when a given checkpoint is not one.
+    `checkpoints` are notes kept elsewhere, `keys`, `policy` and `authorities` (of timestamps) say whom to
+    trust, `entry` is the bytes a proof is about. `workers` None is a process for every processor; programs
+    that call this with more than one guard their main module, as multiprocessing asks. Raises UsageError when
+    `path` is none of these, and LedgerError (ledger.format) when a given checkpoint is not one.
     """
-    anchors = Anchors(checkpoints, keys, policy, int(time.time()))
+    anchors = Anchors(checkpoints, keys, policy, int(time.time()), authorities=authorities)
     path = path.resolve()
     if path.is_file():
         report = _check_proof(path, anchors, entry)
@@ -140,6 +145,9 @@ def _check_trails(
         for check in checks.values():
             _pass_on(check, checks)
         pass_back(checks)
+        # (7)
+        for check in checks.values():
+            check_tokens(check, anchors.authorities, pool)
         return Report([reports[name] for name in sorted(reports)])
     finally:
         for check in checks.values():

@@ -38,7 +38,7 @@ def findings(told: Sequence[Any]) -> Iterator[Finding]:
 
 def alone_here(folder: Folder, settings: Settings, health: Mapping[str, Any]) -> Iterator[Finding]:
     """Whether anything outside this host could contradict the trails."""
-    if settings.ledger.anchor_to or health.get("anchors"):
+    if settings.ledger.anchor_to or settings.ledger.timestamp_url or health.get("anchors"):
         return
     try:
         elsewhere = others(Reading.open(folder))

@@ -10,8 +10,9 @@ from typing import Final, Protocol
 
 from sealtrail.anchor.folder import FolderAnchor
 from sealtrail.anchor.ours import Ours
-from sealtrail.anchor.places import Place, place
+from sealtrail.anchor.places import Place, address, place
 from sealtrail.anchor.running import Anchor, Anchoring
+from sealtrail.anchor.stamping import StampAnchor
 from sealtrail.anchor.standing import DivergedError, Standing
 from sealtrail.anchor.url import UrlAnchor
 from sealtrail.collect.own import diverged_event
@@ -62,7 +63,11 @@ def anchors(
     """The places, not started yet. `named` beside those of the settings. Raises UsageError."""
     places = {one.id: one for one in map(place, (*settings.ledger.anchor_to, *named))}
     found = [_anchor(folder, one) for one in places.values()]
-    secret = any(place(text).is_secret for text in settings.ledger.anchor_to)
+    own = [place(text) for text in settings.ledger.anchor_to]
+    if settings.ledger.timestamp_url:
+        stamps = address(settings.ledger.timestamp_url, "timestamp-url", plain=True)
+        own.append(Place(stamps.name, "", address=stamps))
+    secret = any(one.is_secret for one in own)
     path = folder.root / SETTINGS_FILE
     if secret and path.stat().st_mode & 0o077:
         raise UsageError(
@@ -86,7 +91,30 @@ def anchors(
         except SealtrailError as refused:  # it is seen again, and told then
             _log.warning("a divergence could not be recorded: %s", refused.what)
 
+    if settings.ledger.timestamp_url:
+        found.append(_stamps(settings))
     return Anchors([Anchoring(one, trails, folder.state / STATE, diverged) for one in found])
+
+
+def _stamps(settings: Settings) -> StampAnchor:
+    from sealtrail.ledger.token import Authority
+
+    told = settings.ledger
+    # Over plain http as well: what comes back is signed, over our bytes and for this one question.
+    where = address(told.timestamp_url, "timestamp-url", plain=True)
+    if not told.timestamp_ca:
+        raise UsageError(
+            "usage.setting",
+            "[ledger] timestamp-url is set and timestamp-ca is not: no timestamp could be checked",
+            hint="Name the PEM file with the root certificate of the authority.",
+        )
+    try:
+        pem = Path(told.timestamp_ca).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            "usage.setting", f"[ledger] timestamp-ca: {told.timestamp_ca}: {error.strerror}"
+        ) from None
+    return StampAnchor(where, Authority(pem, told.timestamp_ca), max(told.timestamp_seconds, 1.0))
 
 
 def _anchor(folder: Folder, one: Place) -> Anchor:

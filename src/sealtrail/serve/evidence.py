@@ -22,6 +22,7 @@ from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.report import Report
 from sealtrail.ledger.sign import read_vkey
+from sealtrail.ledger.token import Authority
 from sealtrail.ledger.verify import verify
 from sealtrail.ledger.witness import Request
 from sealtrail.serve.acting import operator
@@ -45,6 +46,7 @@ def check(
     keys: Sequence[Path] = (),
     policy: Path | None = None,
     entry: Path | None = None,
+    tsa: Sequence[Path] = (),
 ) -> Report:
     """Verify with what was kept in files.
 
@@ -59,6 +61,7 @@ def check(
         checkpoints=kept(checkpoints),
         keys=[read_vkey(key) for key in keys],
         policy=Policy.from_text(policy.read_text()) if policy is not None else None,
+        authorities=[Authority(one.read_bytes(), str(one)) for one in tsa],
         entry=entry.read_bytes() if entry is not None else None,
     )
 
