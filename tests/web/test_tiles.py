@@ -68,10 +68,35 @@ def test_a_partial_tile_is_the_beginning_of_the_whole_one(server):
     assert server.get("/trails/audit/tile/0/000.p/7").content == whole[: 7 * 32]
 
 
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        *(("gzip", True), ("br, GZIP;q=0.5", True), ("gzip, deflate", True)),
+        *(("identity", False), ("", False), ("gzip;q=0", False), ("gzip; q=0.000, identity", False)),
+    ],
+)
+def test_a_bundle_is_packed_for_who_takes_it_and_the_same(server, accepted, packed):
+    plain = server.http.get(
+        "/trails/audit/tile/entries/000", headers={**server.as_("viewer"), "Accept-Encoding": "identity"}
+    )
+    headers = {**server.as_("viewer"), "Accept-Encoding": accepted}
+    answer = server.http.get("/trails/audit/tile/entries/000", headers=headers)
+    assert (answer.headers.get("Content-Encoding") == "gzip") is packed
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    assert answer.content == plain.content
+    assert (int(answer.headers["Content-Length"]) < len(plain.content) // 3) is packed
+
+
+def test_hashes_are_not_packed(server):
+    answer = server.get("/trails/audit/tile/0/000")
+    assert "Content-Encoding" not in answer.headers
+    assert int(answer.headers["Content-Length"]) == 8192
+
+
 def test_a_checkpoint_is_never_kept_and_a_tile_by_its_reader_alone(server):
     answer = server.get("/trails/audit/checkpoint")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
 @pytest.mark.parametrize(

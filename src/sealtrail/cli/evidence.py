@@ -158,7 +158,11 @@ def _prove_consistency(source: Proving, trail: str, begin: str, end: str | None,
 @options.since
 @options.until
 @click.option("--trail", help="Export a whole trail; needs --tlog.")
-@click.option("--tlog", type=click.Path(path_type=Path), help="Folder for a C2SP tlog-tiles log.")
+@click.option(
+    "--tlog",
+    type=click.Path(path_type=Path),
+    help="Folder for a C2SP tlog-tiles log; an earlier export goes on.",
+)
 @options.output("jsonl", "raw")
 def export(
     query: str | None,
@@ -174,6 +178,9 @@ def export(
     \b
     sealtrail export 'user.id:alice' --since 30d > alice.jsonl
     sealtrail export --trail audit --tlog audit-log/
+
+    A trail that is exported into the same folder again goes on where it ended, and is refused where it no
+    longer begins with what is there.
 
     An export is recorded in the audit trail by the server that has the folder open, or that --url names.
     """
