@@ -72,6 +72,7 @@ WAYS = {
     "key revoke": Way(FOLDER, "key revoke {spare} --data {data}"),
     "signer list": Way(FOLDER, "signer list --data {data}"),
     "signer rotate": Way(FOLDER, "signer rotate --data {data}"),
+    "signer revoke": Way(FOLDER, "signer revoke audit --since 1 --data {data}"),
     "person add": Way(FOLDER, "person add ann --role viewer --password-stdin --data {data}"),
     "person list": Way(FOLDER, "person list --data {data}"),
     "person role": Way(FOLDER, "person role ann --role auditor --data {data}"),

@@ -11,7 +11,11 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
-RUN = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs" / "tutorial").glob("*.md"))]
+RUN = [
+    REPOSITORY / "README.md",
+    REPOSITORY / "docs" / "how-to" / "stolen-key.md",
+    *sorted((REPOSITORY / "docs" / "tutorial").glob("*.md")),
+]
 
 
 def _label(path: Path) -> str:

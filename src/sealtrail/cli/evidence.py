@@ -41,6 +41,18 @@ def _print_verifier(ctx: click.Context, option: click.Parameter, value: bool) ->
     help="A public key (.vkey) obtained elsewhere; may be repeated.",
 )
 @click.option(
+    "--handovers",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The handovers of a trail: they lead from an old key that is given to the one that signed.",
+)
+@click.option(
+    "--revoked",
+    multiple=True,
+    metavar="VKEY@SIZE|FILE",
+    help="A stolen key, and up to which size it counts; VKEY@TIME with a data folder. May be repeated.",
+)
+@click.option(
     "--policy",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="C2SP tlog-policy: whom to trust.",
@@ -71,6 +83,8 @@ def verify(
     path: Path,
     checkpoints: tuple[Path, ...],
     keys: tuple[Path, ...],
+    handovers: tuple[Path, ...],
+    revoked: tuple[str, ...],
     policy: Path | None,
     entry: Path | None,
     tsa: tuple[Path, ...],
@@ -87,7 +101,7 @@ def verify(
     """
     from sealtrail.serve.evidence import check
 
-    report = check(path, checkpoints, keys, policy, entry, tsa)
+    report = check(path, checkpoints, keys, policy, entry, tsa, handovers=handovers, revoked=revoked)
     if form == "json":
         print_json(report.document())
     else:

@@ -12,7 +12,7 @@ from sealtrail.cli.output import advise, print_json, print_table
 
 @click.group()
 def signer() -> None:
-    """The keys that trails are signed with: list them, or give a trail a new one.
+    """The keys that trails are signed with: list them, give a trail a new one, revoke one that was stolen.
 
     \b
     sealtrail signer rotate audit
@@ -63,3 +63,37 @@ def rotate(trails: tuple[str, ...], reason: str, data: Path, form: str) -> None:
     else:
         print_table(["trail", "from", "vkey"], [[one.trail, one.size, one.new] for one in done], right=[1])
     advise("hand the new public keys out; who has the old ones can follow by trails/TRAIL/handovers")
+
+
+@signer.command()
+@click.argument("trail")
+@click.option(
+    "--since",
+    required=True,
+    metavar="TIME|SIZE",
+    help="From when on it is not to be trusted: the last time, or size, at which it was surely yours.",
+)
+@click.option("--reason", default="", help="Why, for the record.")
+@options.data
+@options.output("table", "json")
+def revoke(trail: str, since: str, reason: str, data: Path, form: str) -> None:
+    """Say that the key TRAIL had before its present one was stolen. Hand the trail over first: `rotate`.
+
+    \b
+    sealtrail signer revoke audit --since 2026-11-24T08:00:00Z --reason "ticket 7" > revoked.txt
+
+    It is recorded in the audit trail, which the new key signs, and printed as VKEY@SIZE for whoever
+    verifies: `sealtrail verify --revoked revoked.txt`.
+    """
+    import msgspec
+
+    from sealtrail.serve.acting import operator
+    from sealtrail.serve.revoking import revoke as take_back
+
+    done = take_back(data, trail, since, operator(), reason)
+    if form == "json":
+        print_json(msgspec.to_builtins(done))
+    else:
+        click.echo(done.revocation)
+    when = f", as of {done.until}" if done.until else ""
+    advise(f"what the old key signs above {done.size:,} entries of {trail}{when} does not count")

@@ -35,6 +35,7 @@ VERIFY: Final = "sealtrail.verify"
 REVIEW: Final = "sealtrail.review"
 REPORT: Final = "sealtrail.report"
 ROTATE: Final = "sealtrail.key.rotate"
+REVOKE: Final = "sealtrail.key.revoke"
 LINK: Final = "sealtrail.link"
 SIGN_OUT: Final = "sealtrail.sign-out"
 DIVERGED: Final = "sealtrail.diverged"
@@ -93,6 +94,20 @@ def rotate_event(trail: str, old: str, new: str, by: str, reason: str, request: 
         "sealtrail.key.old": old,
         "sealtrail.key.new": new,
         **({"sealtrail.details": {"request": request}} if request else {}),
+    }
+
+
+def revoke_event(trail: str, old: str, new: str, size: int, by: str, reason: str) -> Fields:
+    """What the key `old` signed of `trail` above `size` entries is not to be trusted; `new` says so."""
+    return {
+        "event.action": REVOKE,
+        "event.type": ["change"],
+        "event.reason": reason or "not to be trusted above this size",
+        "user.id": by,
+        "sealtrail.range.trail": trail,
+        "sealtrail.range.first": size,
+        "sealtrail.key.old": old,
+        "sealtrail.key.new": new,
     }
 
 

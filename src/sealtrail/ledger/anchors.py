@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sealtrail.errors import SealtrailError, TamperedError
 from sealtrail.ledger.checkpoint import Checkpoint
@@ -33,10 +33,12 @@ class Anchors:
         now: int = 0,
         handovers: Sequence[Handover] = (),
         authorities: Sequence[Authority] = (),
+        revoked: Mapping[VerifyKey, int] | None = None,
     ) -> None:
         """`now` in seconds since 1970: cosignatures from the future do not count.
 
         `handovers`, oldest first, lead from given keys to keys of the same log that were not given.
+        `revoked` says up to which size a key counts.
         """
         self.kept = sorted((Kept(data) for data in checkpoints), key=lambda kept: kept.checkpoint.size)
         self.keys = (*keys, *(policy.logs if policy is not None else ()))
@@ -44,6 +46,7 @@ class Anchors:
         self._now = now
         self._handovers = tuple(handovers)
         self.authorities = tuple(authorities)
+        self._revoked = dict(revoked or {})
 
     def keys_for(self, origin: str) -> tuple[VerifyKey, ...]:
         """Given keys of the log with this origin."""
@@ -53,7 +56,21 @@ class Anchors:
         """Who may sign, by the trusted keys and the hand-overs found with the log, or those given."""
         trusted = tuple(trusted)
         origins = {key.name for key in trusted}
-        return Keychain.of(trusted, handovers or [one for one in self._handovers if one.old.name in origins])
+        found = handovers or [one for one in self._handovers if one.old.name in origins]
+        return Keychain.of(trusted, found, self._revoked)
+
+    def doubtful(self, note: Note, size: int, chain: Keychain) -> str:
+        """Why a checkpoint is no evidence: of the known keys, only revoked ones signed it. Else empty."""
+        lines = {(line.name, line.key_id): line.payload for line in note.signatures}
+        good = [
+            key
+            for key in {*chain.keys, *self._revoked}
+            if (key.name, key.id) in lines and key.verifies(note.text, lines[key.name, key.id])
+        ]
+        if not good or any(size <= self._revoked.get(key, size) for key in good):
+            return ""
+        limit = min(self._revoked[key] for key in good)
+        return f"a key signed it that was revoked above {limit:,} entries"
 
     def check_signature(
         self,
@@ -81,7 +98,11 @@ class Anchors:
             if keys[0].name != origin:
                 report.problem(None, f"{keys[0].name} signed it, and it speaks of {origin}", file)
         except TamperedError as error:
-            report.problem(None, error.what, file)
+            doubt = self.doubtful(note, checkpoint.size, chain)
+            if doubt:
+                report.unchecked(f"{doubt}: it may be a thief's, and says nothing")
+            else:
+                report.problem(None, error.what, file)
         return chain if chain.name == origin else Keychain()
 
     def sizes(self, origin: str) -> list[int]:
@@ -126,12 +147,19 @@ class Anchors:
     ) -> None:
         size = kept.checkpoint.size
         name = f"the kept checkpoint of {size:,} entries"
+        doubt = self.doubtful(kept.note, size, chain)
         if chain.spans:
             try:
                 chain.check(kept.note, size)
             except TamperedError as error:
+                if doubt:
+                    report.unchecked(f"{name} says nothing: {doubt}")
+                    return
                 report.problem(None, f"{name} and this log do not have one key: {error.what}")
                 return
+        if doubt and (size > report.size or root_at(size) != kept.checkpoint.root):
+            report.unchecked(f"{name} does not fit, and says nothing: {doubt}")
+            return
         if size > report.size and whole:
             what = f"cut off: {name} was signed, the last checkpoint here covers {report.size:,}"
             if report.followed_by:

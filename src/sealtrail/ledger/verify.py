@@ -35,6 +35,7 @@ from sealtrail.ledger import consistency
 from sealtrail.ledger.anchors import Anchors
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import read_file
+from sealtrail.ledger.handover import Handover
 from sealtrail.ledger.history import read_history
 from sealtrail.ledger.layout import (
     HISTORY,
@@ -50,6 +51,7 @@ from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.proof import TlogProof, check_inclusion
 from sealtrail.ledger.pruning import explain_pruning
 from sealtrail.ledger.report import Report, TrailReport, counted
+from sealtrail.ledger.revocation import Revocation, limits
 from sealtrail.ledger.stamped import check_tokens
 from sealtrail.ledger.successors import check_links, pass_back
 from sealtrail.ledger.tilescheck import check_tiles
@@ -68,17 +70,28 @@ def verify(
     policy: Policy | None = None,
     authorities: Sequence[Authority] = (),
     entry: bytes | None = None,
+    handovers: Sequence[Handover] = (),
+    revoked: Sequence[Revocation] = (),
     workers: int | None = None,
     volume_entries: int = VOLUME_ENTRIES,
 ) -> Report:
     """Verify a data folder, a trail folder, an exported log, a `.tlog-proof`, or a consistency proof.
 
     `checkpoints` are notes kept elsewhere, `keys`, `policy` and `authorities` (of timestamps) say whom to
-    trust, `entry` is the bytes a proof is about. `workers` None is a process for every processor; programs
+    trust, `entry` is the bytes a proof is about. `handovers` lead from given keys to newer ones where a proof
+    comes alone, `revoked` are keys that were stolen. `workers` None is a process for every processor; programs
     that call this with more than one guard their main module, as multiprocessing asks. Raises UsageError when
     `path` is none of these, and LedgerError (ledger.format) when a given checkpoint is not one.
     """
-    anchors = Anchors(checkpoints, keys, policy, int(time.time()), authorities=authorities)
+    anchors = Anchors(
+        checkpoints,
+        keys,
+        policy,
+        int(time.time()),
+        handovers,
+        authorities=authorities,
+        revoked=limits(revoked),
+    )
     path = path.resolve()
     if path.is_file():
         report = _check_proof(path, anchors, entry)

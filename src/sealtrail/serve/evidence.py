@@ -18,6 +18,8 @@ from sealtrail.ledger.anchors import keep
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.consistency import begins_with, prove_consistency_of
 from sealtrail.ledger.export import export_tlog
+from sealtrail.ledger.files import read_file
+from sealtrail.ledger.handover import MAX_HANDOVER_BYTES, handovers_in
 from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.report import Report
@@ -28,6 +30,7 @@ from sealtrail.ledger.witness import Request
 from sealtrail.serve.acting import operator
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.keeping import kept
+from sealtrail.serve.revoking import given
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9-]{0,31})/(\d{1,16})", re.ASCII)
 
@@ -47,8 +50,11 @@ def check(
     policy: Path | None = None,
     entry: Path | None = None,
     tsa: Sequence[Path] = (),
+    *,
+    handovers: Sequence[Path] = (),
+    revoked: Sequence[str] = (),
 ) -> Report:
-    """Verify with what was kept in files.
+    """Verify with what was kept in files. `revoked`: as `revoking.given` takes them.
 
     Raises LedgerError (ledger.format) where one cannot be read, and UsageError (usage.format) for a folder of
     a newer version: what this one does not understand is no contradiction.
@@ -63,6 +69,8 @@ def check(
         policy=Policy.from_text(policy.read_text()) if policy is not None else None,
         authorities=[Authority(one.read_bytes(), str(one)) for one in tsa],
         entry=entry.read_bytes() if entry is not None else None,
+        handovers=[one for each in handovers for one in handovers_in(read_file(each, MAX_HANDOVER_BYTES))],
+        revoked=given(path, revoked),
     )
 
 
