@@ -7,8 +7,8 @@ from sealtrail.ledger.export import export_tlog
 from sealtrail.ledger.note import VerifyKey
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.recover import handovers_of
-from sealtrail.ledger.rotation import destroy, prepare, settle
-from sealtrail.ledger.sign import load_key, next_path, open_key, read_vkey
+from sealtrail.ledger.rotation import destroy, prepare, protect, settle
+from sealtrail.ledger.sign import is_locked, load_key, next_path, open_key, read_vkey
 from sealtrail.ledger.verify import verify
 
 
@@ -44,7 +44,7 @@ def test_the_old_private_key_is_nowhere_any_more(installation):
     keys = installation.data / "keys"
     old = (keys / "audit.key").read_bytes()
     installation.rotate()
-    secret = old.rpartition(b"+")[2].strip()
+    secret = old.split(b"+", 4)[4].strip()
     found = [path for path in installation.data.rglob("*") if path.is_file() and secret in path.read_bytes()]
     assert found == []
     assert sorted(path.name for path in keys.iterdir()) == [
@@ -103,6 +103,27 @@ def test_an_old_key_that_is_put_back_does_not_open_the_trail(installation):
     with pytest.raises(LedgerError, match="handed over to the key") as caught:
         installation.open()
     assert caught.value.code == "ledger.key"
+
+
+def test_a_key_is_put_under_a_passphrase_and_taken_out_and_what_was_there_is_overwritten(tmp_path):
+    keys, held = tmp_path / "keys", tmp_path / "same-file"
+    key = open_key(keys, "audit")
+
+    def word() -> bytes:
+        return b"nine green boats"
+
+    held.hardlink_to(keys / "audit.key")
+    assert protect(keys, "audit", word, under=True) is True
+    assert set(held.read_bytes()) == {0}
+    assert protect(keys, "audit", word, under=True) is False
+    assert open_key(keys, "audit", passphrase=word).key == key.key
+    new = prepare(keys, "audit", key.key, passphrase=word)
+    assert is_locked(next_path(keys, "audit"))
+    assert settle(keys, "audit", []) is True  # without the passphrase
+    assert new.key != key.key
+    assert protect(keys, "audit", word, under=False) is True
+    assert open_key(keys, "audit").key == key.key
+    assert (keys / "audit.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_destroying_a_key_overwrites_what_was_there(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from sealtrail.errors import LedgerError, UsageError
 from sealtrail.ledger.note import VerifyKey
-from sealtrail.ledger.sign import TrailKey, open_key, read_vkey
+from sealtrail.ledger.sign import TrailKey, is_locked, no_passphrase, open_key, public_of, read_vkey
 
 
 def test_a_key_is_made_once_and_found_again(tmp_path):
@@ -80,6 +80,47 @@ def test_what_was_planted_where_a_key_is_written_is_not_written_into(tmp_path):
         open_key(tmp_path / "keys", "audit")
         assert reader.read() == ""
     assert (tmp_path / "keys" / "audit.key").stat().st_mode & 0o777 == 0o600
+
+
+def under(word: bytes):
+    return lambda: word
+
+
+def test_a_key_under_a_passphrase_opens_with_it_alone(tmp_path):
+    made = open_key(tmp_path / "keys", "audit", passphrase=under(b"nine green boats"))
+    path = tmp_path / "keys" / "audit.key"
+    assert is_locked(path)
+    assert public_of(path) == made.key
+    assert "PRIVATE+KEY" not in path.read_text()
+    assert open_key(tmp_path / "keys", "audit", passphrase=under(b"nine green boats")).key == made.key
+    for wrong in (under(b"nine green boat"), no_passphrase):
+        with pytest.raises(LedgerError) as caught:
+            open_key(tmp_path / "keys", "audit", passphrase=wrong)
+        assert (caught.value.code, caught.value.exit_code) == ("ledger.passphrase", 2)
+        assert "nine green" not in str(caught.value)
+
+
+def test_a_file_that_names_another_key_than_it_holds_is_refused(tmp_path):
+    word = under(b"nine green boats")
+    for at in ("a", "b"):
+        open_key(tmp_path / at, "audit", origin="x.example", passphrase=word)
+    texts = [(tmp_path / at / "audit.key").read_text() for at in ("a", "b")]
+    (tmp_path / "a" / "audit.key").write_text(texts[1].split("\n")[0] + "\n" + texts[0].split("\n", 1)[1])
+    (tmp_path / "a" / "audit.vkey").unlink()
+    with pytest.raises(LedgerError) as caught:
+        open_key(tmp_path / "a", "audit", passphrase=word)
+    assert caught.value.code == "ledger.passphrase"
+
+
+@pytest.mark.parametrize("keep", [1, 40, 120, 300])
+def test_a_key_under_a_passphrase_that_was_cut_short_is_refused(tmp_path, keep):
+    word = under(b"nine green boats")
+    open_key(tmp_path / "keys", "audit", passphrase=word)
+    path = tmp_path / "keys" / "audit.key"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(LedgerError) as caught:
+        open_key(tmp_path / "keys", "audit", passphrase=word)
+    assert caught.value.code in {"ledger.key", "ledger.passphrase"}
 
 
 def test_the_public_half_is_made_again_after_a_crash_between_the_two(tmp_path):

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
-from sealtrail.errors import NotFoundError
-from sealtrail.ledger.sign import next_path, read_vkey
+from sealtrail.errors import LedgerError, NotFoundError, UsageError
+from sealtrail.ledger.sign import is_locked, next_path, read_vkey
 from sealtrail.ledger.verify import verify
-from sealtrail.serve.signers import listed, rotate
+from sealtrail.serve.folder import Folder
+from sealtrail.serve.signers import listed, protect, rotate
+from sealtrail.serve.tidiness import keys as doctored
 from sealtrail.serve.writing import Collector
 
 
@@ -86,3 +88,40 @@ def test_only_a_trail_that_is_written_gets_a_new_key(collecting, tmp_path, trail
 def test_a_folder_that_is_none_has_no_keys(tmp_path):
     with pytest.raises(NotFoundError):
         listed(tmp_path)
+
+
+def test_keys_under_a_passphrase_sign_are_handed_over_and_open_for_nobody_else(
+    collecting, tmp_path, line, monkeypatch
+):
+    data = tmp_path / "data"
+    with collecting(), pytest.raises(UsageError, match="no passphrase"):
+        protect(data)
+    word = tmp_path / "word"
+    word.write_text("nine green boats\n")
+    word.chmod(0o600)
+    settings = f"[ledger]\npassphrase-file = '{word}'\n"
+    with collecting(settings), pytest.raises(LedgerError) as caught:
+        protect(data)
+    assert caught.value.code == "ledger.locked"
+    assert protect(data) == ["access", "audit"]
+    assert protect(data) == []
+    with collecting(settings) as collector:
+        collector.submit("key:1", [line(n) for n in range(5)])
+        rotate(data, ["audit"], "ann")
+    for trail in ("access", "audit"):
+        assert is_locked(data / "keys" / f"{trail}.key")
+    assert verify(data, workers=1).verdict == "intact"
+    assert {finding.state for finding in doctored(Folder(data))} == {"ok"}
+    word.write_text("another\n")
+    with pytest.raises(LedgerError) as caught, collecting(settings):
+        pass
+    assert caught.value.code == "ledger.passphrase"
+    with pytest.raises(LedgerError) as caught, collecting():
+        pass
+    assert caught.value.code == "ledger.passphrase"
+    assert {finding.state for finding in doctored(Folder(data))} == {"ok"}
+    monkeypatch.setenv("SEALTRAIL_SIGNER_PASSPHRASE", "nine green boats")
+    assert protect(data, under=False) == ["access", "audit"]
+    monkeypatch.delenv("SEALTRAIL_SIGNER_PASSPHRASE")
+    with collecting():
+        pass

@@ -97,3 +97,22 @@ def revoke(trail: str, since: str, reason: str, data: Path, form: str) -> None:
         click.echo(done.revocation)
     when = f", as of {done.until}" if done.until else ""
     advise(f"what the old key signs above {done.size:,} entries of {trail}{when} does not count")
+
+
+@signer.command()
+@click.option("--remove", is_flag=True, help="Take the keys out of it: they lie in the clear again.")
+@options.data
+def protect(remove: bool, data: Path) -> None:
+    """Put every private key under a passphrase. The server must be stopped.
+
+    \b
+    sealtrail signer protect
+
+    The passphrase is read from the file that SEALTRAIL_SIGNER_PASSPHRASE_FILE or [ledger] passphrase-file
+    names, or from a systemd credential, and so it is at every start. Keys made later are put under it too.
+    """
+    from sealtrail.serve.signers import protect as put_under
+
+    changed = put_under(data, under=not remove)
+    what = "in the clear" if remove else "under the passphrase"
+    advise(f"{' and '.join(changed)}: now {what}" if changed else f"all keys are {what} already")

@@ -56,7 +56,7 @@ from sealtrail.ledger.note import Signer
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.recover import handovers_of
 from sealtrail.ledger.rotation import settle
-from sealtrail.ledger.sign import open_key
+from sealtrail.ledger.sign import Passphrase, no_passphrase, open_key
 from sealtrail.settings import Settings
 from sealtrail.spool.rejects import Rejects
 
@@ -85,6 +85,7 @@ def open_trails(
     origin: str = "",
     volume_entries: int = VOLUME_ENTRIES,
     succeed: bool = False,
+    passphrase: Passphrase = no_passphrase,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Trails:
     """The trails of a data folder, the latest generation of each open for appending and recovered.
@@ -102,7 +103,7 @@ def open_trails(
         for base in TRAILS:
             trail = trail_name(base, generation)
             settle(keys, trail, handovers_of(trails / trail))
-            key = open_key(keys, trail, origin=origin)
+            key = open_key(keys, trail, origin=origin, passphrase=passphrase)
             logs[trail] = Log.open(trails / trail, trail, key, volume_entries=volume_entries)
             opened.callback(logs[trail].close)
         reader = LedgerReader(data, volume_entries=volume_entries)

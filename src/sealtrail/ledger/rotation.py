@@ -21,10 +21,23 @@ from sealtrail.ledger.files import Disk, refusals
 from sealtrail.ledger.handover import Handover
 from sealtrail.ledger.layout import TEMPORARY
 from sealtrail.ledger.note import VerifyKey
-from sealtrail.ledger.sign import TrailKey, load_key, new_key, next_path, write_key, write_vkey
+from sealtrail.ledger.sign import (
+    Passphrase,
+    TrailKey,
+    is_locked,
+    load_key,
+    new_key,
+    next_path,
+    no_passphrase,
+    public_of,
+    write_key,
+    write_vkey,
+)
 
 
-def prepare(keys: Path, trail: str, old: VerifyKey, disk: Disk | None = None) -> TrailKey:
+def prepare(
+    keys: Path, trail: str, old: VerifyKey, disk: Disk | None = None, passphrase: Passphrase = no_passphrase
+) -> TrailKey:
     """A key to follow `old`, waiting beside it. One that waited there before is destroyed."""
     disk = disk or Disk()
     path = next_path(keys, trail)
@@ -32,7 +45,7 @@ def prepare(keys: Path, trail: str, old: VerifyKey, disk: Disk | None = None) ->
     key = new_key(old.name)
     while key.key.id == old.id:  # notes tell keys of one name apart by four bytes
         key = new_key(old.name)
-    write_key(path, key, disk)
+    write_key(path, key, disk, passphrase)
     return key
 
 
@@ -52,17 +65,39 @@ def settle(keys: Path, trail: str, handovers: Sequence[Handover], disk: Disk | N
             destroy(left, disk)
     if not path.exists():
         return False
-    key = load_key(path)
-    if not handovers or handovers[-1].new != key.key:
+    new = public_of(path)
+    if not handovers or handovers[-1].new != new:
         destroy(path, disk)
         return True
-    write_vkey(keys, trail, key.key, disk)
+    write_vkey(keys, trail, new, disk)
     old = keys / f"{trail}.key"
     with refusals(path):
         _overwrite(old)
         disk.rename(path, old)
         disk.sync_folder(keys)
     return False
+
+
+def protect(keys: Path, trail: str, passphrase: Passphrase, *, under: bool, disk: Disk | None = None) -> bool:
+    """Put the key of a trail under the passphrase, or with `under` False take it out; False if it was so.
+
+    To be called while nobody writes the trail. What the key was stored in before is overwritten.
+    """
+    disk = disk or Disk()
+    path = keys / f"{trail}.key"
+    key = load_key(path, passphrase)
+    if is_locked(path) == under:
+        return False
+    with refusals(path):
+        # Held open: the old file has no name any more when its bytes are overwritten, so no crash leaves us
+        # without a key.
+        old = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            write_key(path, key, disk, passphrase if under else no_passphrase)
+            _zero(old)
+        finally:
+            os.close(old)
+    return True
 
 
 def destroy(path: Path, disk: Disk) -> None:
@@ -81,7 +116,11 @@ def _overwrite(path: Path) -> None:
     except FileNotFoundError:
         return
     try:
-        os.pwrite(fd, bytes(os.fstat(fd).st_size), 0)
-        os.fsync(fd)
+        _zero(fd)
     finally:
         os.close(fd)
+
+
+def _zero(fd: int) -> None:
+    os.pwrite(fd, bytes(os.fstat(fd).st_size), 0)
+    os.fsync(fd)

@@ -1,6 +1,7 @@
 """The signing keys of a data folder: `keys/<trail>.key`, secret, and `keys/<trail>.vkey`, to be given away.
 
-Both are one line in the forms that Go's note package writes, so that its tools can use them. While a trail is
+Both are one line in the forms that Go's note package writes, so that its tools can use them; a private key
+under a passphrase is a PKCS #8 file (`protected`). While a trail is
 handed over to a new key (`rotation`), that key waits in `keys/<trail>.key.next`.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +19,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sealtrail.errors import LedgerError, UsageError
 from sealtrail.ledger.files import Disk, open_reading, read_exactly, read_file, refusals, replace
 from sealtrail.ledger.note import ED25519, VerifyKey, base64_bytes, base64_text, check_name, malformed
+from sealtrail.ledger.protected import BEGIN, lock, unlock
 
 _SECRET_PREFIX: Final = "PRIVATE+KEY+"  # noqa: S105 - the marker of the form, not a secret
 _SEED_BYTES: Final = 32
 _MAX_KEY_BYTES: Final = 4096
+
+Passphrase = Callable[[], bytes | None]
+"""Gives the passphrase of private keys; None where there is none. Asked only when a key needs it."""
+
+
+def no_passphrase() -> bytes | None:
+    """Keys are not under a passphrase."""
+    return None
 
 
 class TrailKey:
@@ -44,6 +55,10 @@ class TrailKey:
         seed = bytes((ED25519,)) + self._private.private_bytes_raw()
         return f"{_SECRET_PREFIX}{self.key.name}+{self.key.id.hex()}+{base64_text(seed)}"
 
+    def locked_text(self, passphrase: bytes) -> str:
+        """The key under a passphrase."""
+        return lock(self.key.text, self._private, passphrase)
+
     @classmethod
     def from_secret_text(cls, text: str) -> TrailKey:
         """Parse a private key. Errors never repeat it."""
@@ -63,19 +78,27 @@ class TrailKey:
         return key
 
 
-def open_key(keys: Path, trail: str, *, origin: str = "", disk: Disk | None = None) -> TrailKey:
+def open_key(
+    keys: Path,
+    trail: str,
+    *,
+    origin: str = "",
+    disk: Disk | None = None,
+    passphrase: Passphrase = no_passphrase,
+) -> TrailKey:
     """The key of a trail; made when there is none.
 
-    `origin` names the installation; empty, the name of its other trails is taken, else one is made up.
-    Raises LedgerError (ledger.key) for a key that others can read, and UsageError when `origin` is not the
-    one the key was made for: another name is another log.
+    `origin` names the installation; empty, the name of its other trails is taken, else one is made up. With
+    a passphrase a key that is made is put under it. Raises LedgerError (ledger.key) for a key that others can
+    read, (ledger.passphrase), and UsageError when `origin` is not the one the key was made for: another name
+    is another log.
     """
     disk = disk or Disk()
     path = keys / f"{trail}.key"
     if not path.exists():
-        _make(keys, trail, origin, disk)
+        _make(keys, trail, origin, disk, passphrase)
     _guard(keys)
-    key = load_key(path)
+    key = load_key(path, passphrase)
     if not key.key.name.endswith(f"/{trail}"):
         raise LedgerError("ledger.key", f"{path} belongs to {key.key.name}, not to the trail {trail}")
     if origin and key.key.name != f"{origin}/{trail}":
@@ -110,10 +133,12 @@ def write_vkey(keys: Path, trail: str, key: VerifyKey, disk: Disk) -> None:
         replace(disk, public, f"{key.text}\n".encode())
 
 
-def write_key(path: Path, key: TrailKey, disk: Disk) -> None:
-    """Put a private key into a file, durably, for its owner alone."""
+def write_key(path: Path, key: TrailKey, disk: Disk, passphrase: Passphrase = no_passphrase) -> None:
+    """Put a private key into a file, durably, for its owner alone; under the passphrase if there is one."""
+    secret = passphrase()
+    text = key.locked_text(secret) if secret is not None else f"{key.secret_text()}\n"
     with refusals(path):
-        replace(disk, path, f"{key.secret_text()}\n".encode())
+        replace(disk, path, text.encode())
 
 
 def read_vkey(path: Path) -> VerifyKey:
@@ -134,12 +159,12 @@ def new_key(name: str) -> TrailKey:
     return TrailKey(name, secrets.token_bytes(_SEED_BYTES))
 
 
-def _make(keys: Path, trail: str, origin: str, disk: Disk) -> None:
+def _make(keys: Path, trail: str, origin: str, disk: Disk, passphrase: Passphrase) -> None:
     key = new_key(f"{origin or _installation(keys)}/{trail}")
     with refusals(keys):
         disk.mkdir(keys)
     # The public half can be made again from the secret one, not the other way round: so this order.
-    write_key(keys / f"{trail}.key", key, disk)
+    write_key(keys / f"{trail}.key", key, disk, passphrase)
     write_vkey(keys, trail, key.key, disk)
 
 
@@ -161,8 +186,60 @@ def _guard(keys: Path) -> None:
         )
 
 
-def load_key(path: Path) -> TrailKey:
-    """The private key in a file. Raises LedgerError (ledger.key) also where others can read it."""
+def load_key(path: Path, passphrase: Passphrase = no_passphrase) -> TrailKey:
+    """The private key in a file.
+
+    Raises LedgerError (ledger.key) also where others can read it, (ledger.passphrase) where it is under a
+    passphrase and the right one is not there.
+    """
+    text = _secret(path)
+    public = _locked_to(path, text)
+    secret = passphrase() if public is not None else None
+    if public is not None and secret is None:
+        raise LedgerError(
+            "ledger.passphrase",
+            f"{path} is under a passphrase, and none was given",
+            hint="Name its file in SEALTRAIL_SIGNER_PASSPHRASE_FILE, or in [ledger] passphrase-file.",
+        )
+    try:
+        if public is None or secret is None:
+            return TrailKey.from_secret_text(text.removesuffix("\n"))
+        seed = unlock(text, secret)
+    except LedgerError:
+        raise LedgerError("ledger.key", f"{path} is not a private key") from None
+    key = TrailKey(public.name, seed) if seed is not None else None
+    if key is None or key.key != public:
+        raise LedgerError(
+            "ledger.passphrase",
+            f"the passphrase does not open {path}",
+            hint="It is the one the key was put under with `sealtrail signer protect`.",
+        )
+    return key
+
+
+def public_of(path: Path) -> VerifyKey:
+    """The public half of the private key in a file; no passphrase is needed. Raises as `load_key` does."""
+    return _locked_to(path, _secret(path)) or load_key(path).key
+
+
+def is_locked(path: Path) -> bool:
+    """Is the private key in a file under a passphrase? Raises as `load_key` does."""
+    return _locked_to(path, _secret(path)) is not None
+
+
+def _locked_to(path: Path, text: str) -> VerifyKey | None:
+    """The public key that a file under a passphrase names; None for one that is not."""
+    vkey, _, rest = text.partition("\n")
+    if not rest.startswith(BEGIN):
+        return None
+    try:
+        return VerifyKey.from_text(vkey)
+    except LedgerError:
+        raise LedgerError("ledger.key", f"{path} does not name the key in it") from None
+
+
+def _secret(path: Path) -> str:
+    """The text of a file that nobody else can read."""
     try:
         fd = open_reading(path)
     except OSError as error:
@@ -182,6 +259,6 @@ def load_key(path: Path) -> TrailKey:
     finally:
         os.close(fd)
     try:
-        return TrailKey.from_secret_text(data.decode("ascii").removesuffix("\n"))
-    except (UnicodeDecodeError, LedgerError):
+        return data.decode("ascii")
+    except UnicodeDecodeError:
         raise LedgerError("ledger.key", f"{path} is not a private key") from None

@@ -79,9 +79,10 @@ def verify(
 
     `checkpoints` are notes kept elsewhere, `keys`, `policy` and `authorities` (of timestamps) say whom to
     trust, `entry` is the bytes a proof is about. `handovers` lead from given keys to newer ones where a proof
-    comes alone, `revoked` are keys that were stolen. `workers` None is a process for every processor; programs
-    that call this with more than one guard their main module, as multiprocessing asks. Raises UsageError when
-    `path` is none of these, and LedgerError (ledger.format) when a given checkpoint is not one.
+    comes alone, `revoked` are keys that were stolen. `workers` None is a process for every processor;
+    programs that call this with more than one guard their main module, as multiprocessing asks. Raises
+    UsageError when `path` is none of these, and LedgerError (ledger.format) when a given checkpoint is not
+    one.
     """
     anchors = Anchors(
         checkpoints,

@@ -28,6 +28,7 @@ from sealtrail.serve.acting import operator
 from sealtrail.serve.backup import new_folder, private, sync_folders
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.manifest import MANIFEST, Manifest, digest_of, files_in
+from sealtrail.serve.passphrases import Passphrases
 from sealtrail.serve.writing import Collector
 from sealtrail.settings import load
 
@@ -77,9 +78,11 @@ def restore(
                 hint="Nothing was restored. `sealtrail verify BACKUP` says more.",
             )
         Folder(partial).create()
+        settings = load(partial).ledger
         opened = open_trails(
             partial,
-            origin=load(partial).ledger.origin,
+            origin=settings.origin,
+            passphrase=Passphrases(settings),
             volume_entries=volume_entries,
             succeed=True,
         )

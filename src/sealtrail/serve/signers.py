@@ -9,7 +9,7 @@ import msgspec
 
 from sealtrail.collect.inbox import Act, ask
 from sealtrail.collect.pipeline import Pipeline
-from sealtrail.errors import LedgerError, NotFoundError
+from sealtrail.errors import LedgerError, NotFoundError, UsageError
 from sealtrail.event import TRAILS
 from sealtrail.event.codec import decode
 from sealtrail.event.entry import ingested, unseal
@@ -17,8 +17,11 @@ from sealtrail.ledger.handover import Handover
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.recover import handovers_of
 from sealtrail.ledger.rotation import prepare, settle
-from sealtrail.ledger.sign import read_vkey
-from sealtrail.serve.folder import Folder
+from sealtrail.ledger.rotation import protect as put_under
+from sealtrail.ledger.sign import Passphrase, no_passphrase, read_vkey
+from sealtrail.serve.folder import Folder, WriterLock
+from sealtrail.serve.passphrases import Passphrases
+from sealtrail.settings import load
 
 
 class Rotated(msgspec.Struct, frozen=True):
@@ -71,10 +74,34 @@ def rotate(
     from sealtrail.serve.writing import Collector  # here: it loads the index's libraries
 
     with Collector(folder, guard=False, volume_entries=volume_entries) as collector:
-        return rotated(folder, collector.pipeline, {**act, "request": ""})
+        return rotated(folder, collector.pipeline, {**act, "request": ""}, collector.passphrase)
 
 
-def rotated(folder: Folder, pipeline: Pipeline, act: Act) -> list[Rotated]:
+def protect(data: Path, *, under: bool = True) -> list[str]:
+    """Put every private key under the passphrase that is configured, or take it out; those that changed.
+
+    Raises UsageError where no passphrase is configured, LedgerError (ledger.locked) beside a server, which
+    could hand a trail over meanwhile, and (ledger.passphrase).
+    """
+    folder = Folder(data)
+    folder.check()
+    passphrase = Passphrases(load(folder.root).ledger)
+    if passphrase() is None:
+        raise UsageError(
+            "usage.setting",
+            "no passphrase is configured",
+            hint="Write one into a file of mode 0600, and name it in [ledger] passphrase-file.",
+        )
+    with WriterLock(folder):
+        trails = [
+            path.stem for path in sorted(folder.keys.glob("*.vkey")) if path.with_suffix(".key").exists()
+        ]
+        return [trail for trail in trails if put_under(folder.keys, trail, passphrase, under=under)]
+
+
+def rotated(
+    folder: Folder, pipeline: Pipeline, act: Act, passphrase: Passphrase = no_passphrase
+) -> list[Rotated]:
     """Carry the act out in the process that writes. A request that was carried out is only answered again."""
     written = {trail for trail in pipeline.heads() if trail in {pipeline.trail(base) for base in TRAILS}}
     asked = [str(trail) for trail in act["trails"]] or sorted(written)
@@ -87,7 +114,7 @@ def rotated(folder: Folder, pipeline: Pipeline, act: Act) -> list[Rotated]:
             )
     request = str(act["request"])
     signers = {
-        trail: prepare(folder.keys, trail, read_vkey(folder.keys / f"{trail}.vkey"))
+        trail: prepare(folder.keys, trail, read_vkey(folder.keys / f"{trail}.vkey"), passphrase=passphrase)
         for trail in asked
         if not _done(handovers_of(folder.trails / trail), request)
     }

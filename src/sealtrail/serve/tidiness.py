@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from sealtrail.accounts.keys import Keys
-from sealtrail.errors import SealtrailError
+from sealtrail.errors import LedgerError, SealtrailError
 from sealtrail.event import TRAILS, base_of, generation_of, trail_name
-from sealtrail.ledger.sign import open_key
+from sealtrail.ledger.sign import is_locked, open_key, public_of, read_vkey
 from sealtrail.serve.findings import Finding, fail, ok, warn
 from sealtrail.serve.folder import Folder
-from sealtrail.settings import Settings
+from sealtrail.serve.passphrases import Passphrases
+from sealtrail.settings import Settings, load
 from sealtrail.spool.layout import FOLDER_MODE
 
 YEAR: Final = 365
@@ -92,6 +93,7 @@ def _some(paths: list[Path]) -> str:
 def keys(folder: Folder) -> Iterator[Finding]:
     """The signing keys of the trails that are written, and the keys of HTTP clients."""
     check = "keys"
+    passphrase = Passphrases(load(folder.root).ledger)
     there = [path.stem for path in folder.keys.glob("*.vkey")]
     generation = max((generation_of(name) for name in there if base_of(name) in TRAILS), default=1)
     for base in TRAILS:
@@ -103,7 +105,13 @@ def keys(folder: Folder) -> Iterator[Finding]:
                 yield fail(check, f"{path} is missing: {trail} cannot be signed any more", todo)
             continue
         try:
-            open_key(folder.keys, trail)
+            if is_locked(path) and passphrase() is None:
+                same = public_of(path) == read_vkey(folder.keys / f"{trail}.vkey")
+                if not same:
+                    raise LedgerError("ledger.key", f"{path} and its .vkey are of two keys")
+                yield ok(check, f"the key of {trail} is private, and under a passphrase that is not here")
+                continue
+            open_key(folder.keys, trail, passphrase=passphrase)
         except SealtrailError as error:
             yield fail(check, error.what, error.hint or "Put the right key back.")
         else:

@@ -36,6 +36,7 @@ from sealtrail.serve.folder import Folder, WriterLock, free_space
 from sealtrail.serve.front import proxies, public_url
 from sealtrail.serve.guarding import Guard
 from sealtrail.serve.housekeeping import Housekeeping
+from sealtrail.serve.passphrases import Passphrases
 from sealtrail.serve.reading import Reading
 from sealtrail.serve.reads import Reads
 from sealtrail.serve.recording import placed
@@ -102,6 +103,7 @@ class Collector:
         folder = self.folder
         folder.create()
         self.settings: Settings = load(folder.root)
+        self.passphrase = Passphrases(self.settings.ledger)
         self.proxies = proxies(self.settings.http)
         public = public_url(self.settings.http)
         if self._url:
@@ -110,6 +112,7 @@ class Collector:
         self.logs, before = open_trails(
             folder.root,
             origin=self.settings.ledger.origin,
+            passphrase=self.passphrase,
             volume_entries=self._volume_entries,
         )
         for log in self.logs.values():
@@ -295,7 +298,9 @@ class Collector:
                 removed = self.housekeeping.retain(datetime.now(UTC), str(act["by"]))
                 return {"removed": msgspec.to_builtins(removed)}
             case "rotate":
-                return {"rotated": msgspec.to_builtins(rotated(self.folder, self.pipeline, act))}
+                return {
+                    "rotated": msgspec.to_builtins(rotated(self.folder, self.pipeline, act, self.passphrase))
+                }
             case "record":
                 # Named after the request: one that is carried out again after a crash is recorded once.
                 identity = {"sealtrail.emitter": f"inbox:{act['request']}", "sealtrail.seq": 0}
