@@ -89,6 +89,7 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in [n for n in os.environ if n.startswith("SEALTRAIL_") and n not in _TEST_SWITCHES]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))  # where commands keep what was signed
 
 
 class Server:

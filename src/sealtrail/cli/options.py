@@ -38,6 +38,10 @@ _insecure = click.option(
     "--insecure", is_flag=True, help="Send the key over plain http to another machine all the same."
 )
 
+_no_pin = click.option(
+    "--no-pin", is_flag=True, help="Do not hold the collector at --url to what it signed before."
+)
+
 
 def source(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--data`, or `--url` and `--key`: the command is handed who answers, as `source`.
@@ -46,7 +50,9 @@ def source(command: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(command)
-    def called(*args: Any, data: Path, url: str | None, key: str | None, insecure: bool, **more: Any) -> Any:
+    def called(
+        *args: Any, data: Path, url: str | None, key: str | None, insecure: bool, no_pin: bool, **more: Any
+    ) -> Any:
         # Here, not above: --help needs none of it.
         from sealtrail.serve.source import Where
         from sealtrail.serve.source import source as opened
@@ -56,10 +62,10 @@ def source(command: Callable[..., Any]) -> Callable[..., Any]:
         folder, remote = (ctx.get_parameter_source(name) is typed for name in ("data", "url"))
         if folder and remote:
             raise click.UsageError("--data is a folder here and --url a collector elsewhere: name one.")
-        where = Where(data) if folder or not url else Where(data, url, key or "", insecure)
+        where = Where(data) if folder or not url else Where(data, url, key or "", insecure, not no_pin)
         return command(*args, source=opened(where), **more)
 
-    for option in (_insecure, _key, _url, data):
+    for option in (_no_pin, _insecure, _key, _url, data):
         called = option(called)
     return called
 

@@ -8,7 +8,7 @@ error shows it.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from typing import Any, Final, NoReturn
@@ -29,7 +29,7 @@ from sealtrail.errors import (
     UsageError,
 )
 from sealtrail.web.cells import safe
-from sealtrail.web.remote import remote
+from sealtrail.web.remote import Remote, remote
 
 ANSWER_SECONDS: Final = 60.0  # for a connection, and between two pieces of an answer
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024  # a page of a search is 32 MiB of events, and JSON again
@@ -55,10 +55,21 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """One collector and one key. Every call is a connection of its own. Raises what the collector raised."""
+    """One collector and one key. Every call is a connection of its own. Raises what the collector raised.
 
-    def __init__(self, url: str, key: str, *, insecure: bool = False) -> None:
+    `first` is called before the first question.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        insecure: bool = False,
+        first: Callable[[Remote], None] = lambda _: None,
+    ) -> None:
         where = remote(url, key, insecure=insecure)
+        self._first: Callable[[], None] | None = lambda: first(where)
         self._host, self._port, self._tls = where.host, where.port, where.tls
         self._base, self.name = where.base, where.name
         self._key = key
@@ -135,6 +146,9 @@ class Client:
         patience: float = ANSWER_SECONDS,
     ) -> Iterator[HTTPResponse]:
         """An answer that is no refusal. What breaks while it is read is told as well."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            first()
         given = {name: value for name, value in parameters.items() if value != ""}
         target = "/".join((self._base, *(quote(part, safe="") for part in path)))
         target += f"?{urlencode(given)}" if given else ""

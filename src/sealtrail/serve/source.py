@@ -33,6 +33,7 @@ class Where(msgspec.Struct, frozen=True):
     url: str = ""
     key: str = ""
     insecure: bool = False
+    pin: bool = True  # hold a collector elsewhere to what it signed before
 
 
 class Looking(Protocol):
@@ -139,7 +140,18 @@ def source(where: Where) -> Source:
         from sealtrail.serve.client import Client
         from sealtrail.serve.elsewhere import Elsewhere
 
-        return Elsewhere(Client(where.url, where.key, insecure=where.insecure))
+        if not where.pin:
+            return Elsewhere(Client(where.url, where.key, insecure=where.insecure))
+        from sealtrail.serve.pinned import Holding
+
+        return Elsewhere(
+            Client(
+                where.url,
+                where.key,
+                insecure=where.insecure,
+                first=lambda remote: Holding(remote, where.key)(),
+            )
+        )
     return Here(where.data)
 
 

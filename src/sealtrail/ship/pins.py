@@ -39,10 +39,19 @@ class Unanswered(Exception):  # noqa: N818 - nothing is wrong yet: it is asked a
 class Pins:
     """The pins of one collector, in one folder. Used by one thread.
 
+    `then` says what a divergence keeps its caller from.
     `counts`: checkpoints that were held against the one before, and checks that could not be made.
     """
 
-    def __init__(self, folder: Path, line: Line, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        line: Line,
+        *,
+        then: str = "Nothing more is sent.",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._then = then
         self.folder = folder
         self._line = line
         self._clock = clock
@@ -199,7 +208,7 @@ class Pins:
             f"{self._line.remote.name} contradicts what it signed before, in {trail}: {error.what}",
             trail=trail,
             hint=(
-                "Nothing more is sent. Both statements are kept in "
+                f"{self._then} Both statements are kept in "
                 f"{self.folder}: checkpoints/{trail} and diverged/. If it was restored from a backup and you "
                 f"accept what that lost, remove checkpoints/{trail} and start again."
             ),
