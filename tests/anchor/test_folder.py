@@ -116,12 +116,20 @@ def test_a_folder_that_is_not_there_is_a_failure_and_not_made(trail, elsewhere, 
     assert not elsewhere.exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_a_failure(trail, elsewhere, anchor):
+class ReadOnly(Disk):
+    """A file system that was mounted anew without the right to write."""
+
+    def create(self, path: Path, *, fresh: bool = False) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    mkdir = create  # type: ignore[assignment]
+
+
+def test_a_folder_that_cannot_be_written_is_a_failure(trail, elsewhere):
     trail.grow()
-    elsewhere.chmod(0o500)
-    with pytest.raises(PermissionError):
-        anchor.push(trail.ours, None)
+    with pytest.raises(OSError, match="Read-only"):
+        FolderAnchor(place(str(elsewhere)), ReadOnly()).push(trail.ours, None)
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_another_that_appends_there_is_waited_for(trail, elsewhere, anchor):

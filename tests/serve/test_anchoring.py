@@ -211,3 +211,30 @@ def test_an_authority_whose_answers_nobody_could_check_is_refused(collecting, tm
             collecting(f"{QUICK}timestamp-url = 'http://tsa.example/'\n{more}"),
         ):
             pass
+
+
+def test_the_verification_of_the_console_is_held_against_what_lies_elsewhere(
+    collecting, line, elsewhere, tmp_path
+):
+    with collecting(QUICK, anchors=[str(elsewhere)]) as collector:
+        collector.submit("key:1", [line(0)])
+        collector.pipeline.mark().result()
+        (place,) = collector.anchors.places
+        place.stop()
+        given = collector.anchors.evidence()
+        assert given == ["--checkpoint", str(copy(elsewhere)), "--checkpoint", str(copy(elsewhere, "audit"))]
+        assert collector.checking.start("ann")
+        collector.checking._thread.join()
+        assert collector.checking.last["sealtrail.details"]["anchored"] is True
+
+
+def test_the_command_takes_a_folder_from_where_it_is_typed(child, elsewhere, tmp_path):
+    process = child(
+        *("-m", "sealtrail", "serve", "--data", tmp_path / "data", "--port", "0"),
+        *("--anchor-to", elsewhere.name),
+    )
+    assert " at http://" in process.stderr.readline()
+    process.terminate()
+    assert process.wait(20) == 0
+    report = check(tmp_path / "data", [elsewhere])
+    assert (report.verdict, report.anchored) == ("intact", True)

@@ -20,9 +20,9 @@ from sealtrail.web.remote import remote
 EVENT = {"@timestamp": "2026-11-24T08:00:00Z", "event.action": "invoice.read"}
 
 
-@pytest.fixture
-def server(serving, tmp_path):
-    with serving(tmp_path / "data", "[ledger]\ncheckpoint-seconds = 0.0\n") as made:
+@pytest.fixture(scope="module")
+def server(serving, tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("pinned") / "data", "[ledger]\ncheckpoint-seconds = 0.0\n") as made:
         made.send(EVENT)
         assert made.served.collector.settle()
         yield made

@@ -52,6 +52,9 @@ class FolderAnchor:
         *folders, name = parts_of(origin)
         return self._root.joinpath(*folders, name + SUFFIX)
 
+    def copy_of(self, ours: Ours) -> Path | None:
+        return self.path(ours.origin)
+
     def push(self, ours: Ours, before: Pushed | None) -> Pushed:
         """Append what is signed and not there yet. Raises DivergedError, OSError where the disk refuses."""
         path = self.path(ours.origin)

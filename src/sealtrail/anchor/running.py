@@ -52,6 +52,10 @@ class Anchor(Protocol):
 
     def push(self, ours: Ours, before: Pushed | None) -> Pushed: ...
 
+    def copy_of(self, ours: Ours) -> Path | None:
+        """The file of a trail's checkpoints there, where it can be read from here."""
+        ...
+
 
 class Kept(msgspec.Struct):
     """What is remembered of one trail at one place, and found again at a start."""
@@ -104,6 +108,11 @@ class Anchoring(Worker):
     def standing(self) -> list[Standing]:
         """How far each trail is anchored here. May be asked by any thread."""
         return list(self._standing.values())
+
+    def copies(self) -> list[Path]:
+        """The files that lie there, of all trails. May be asked by any thread."""
+        found = [self._anchor.copy_of(one.ours) for one in self._trails if one.kept is not None]
+        return [path for path in found if path is not None]
 
     def stop(self) -> None:
         """As every worker, but in bounded time: a file system that does not answer is given up."""

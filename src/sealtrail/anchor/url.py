@@ -6,6 +6,7 @@ with `If-None-Match: *`. Without them the note is posted to one address, which k
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, NoReturn
 
 from sealtrail.anchor.ours import Ours
@@ -34,6 +35,9 @@ class UrlAnchor:
         self.name = place.name
         self.id = place.id
         self._where: Address = place.address
+
+    def copy_of(self, ours: Ours) -> Path | None:  # noqa: ARG002 - what is there cannot be read as a file
+        return None
 
     def push(self, ours: Ours, before: Pushed | None) -> Pushed:
         """Send the latest checkpoint. Raises DivergedError, and UsageError where it is not taken."""

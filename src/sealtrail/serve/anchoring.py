@@ -37,15 +37,22 @@ class Signed(Protocol):
 
 
 class Anchors:
-    """Every place of one collector. `record` is the pipeline's."""
+    """Every place of one collector, and the file with the root of its timestamp authority, if it has one."""
 
-    def __init__(self, places: Sequence[Anchoring]) -> None:
+    def __init__(self, places: Sequence[Anchoring], authority: str = "") -> None:
         self.places = tuple(places)
+        self.authority = authority
 
     def standing(self, trail: str = "") -> list[Standing]:
         """How far each trail, or one of them, is anchored at each place."""
         found = [one for place in self.places for one in place.standing()]
         return [one for one in found if not trail or one.trail == trail]
+
+    def evidence(self) -> list[str]:
+        """Arguments of `sealtrail verify` that hold the folder against what lies elsewhere."""
+        copies = [path for place in self.places for path in place.copies() if path.exists()]
+        given = [word for path in copies for word in ("--checkpoint", str(path))]
+        return [*given, *(("--tsa", self.authority) if self.authority else ())]
 
     def troubles(self) -> list[str]:
         """What keeps a trail from being anchored now."""
@@ -93,7 +100,10 @@ def anchors(
 
     if settings.ledger.timestamp_url:
         found.append(_stamps(settings))
-    return Anchors([Anchoring(one, trails, folder.state / STATE, diverged) for one in found])
+    return Anchors(
+        [Anchoring(one, trails, folder.state / STATE, diverged) for one in found],
+        settings.ledger.timestamp_ca if settings.ledger.timestamp_url else "",
+    )
 
 
 def _stamps(settings: Settings) -> StampAnchor:

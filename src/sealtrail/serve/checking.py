@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,10 +31,19 @@ MAX_PROBLEMS: Final = 20  # places of one trail that an event names; `sealtrail 
 
 
 class Checking:
-    """One verification at a time. Safe between threads. `record` is the pipeline's."""
+    """One verification at a time. Safe between threads. `record` is the pipeline's.
 
-    def __init__(self, folder: Path, record: Callable[[Fields], Future[Receipt]]) -> None:
+    `evidence` gives arguments for what was kept elsewhere.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        record: Callable[[Fields], Future[Receipt]],
+        evidence: Callable[[], Sequence[str]] = lambda: (),
+    ) -> None:
         self._folder = folder
+        self._evidence = evidence
         self._record = record
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
@@ -54,7 +63,18 @@ class Checking:
             if self._child is not None or self._stopped:
                 return False
             self._child = child = subprocess.Popen(
-                [sys.executable, "-m", "sealtrail", "verify", str(self._folder.absolute()), "-o", "json"],
+                [
+                    *(
+                        sys.executable,
+                        "-m",
+                        "sealtrail",
+                        "verify",
+                        str(self._folder.absolute()),
+                        "-o",
+                        "json",
+                    ),
+                    *self._evidence(),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

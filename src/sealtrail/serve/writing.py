@@ -172,7 +172,7 @@ class Collector:
         )
         self.inbox = Inbox(folder.inbox, self._carry_out)
         self.reads = Reads(self.pipeline.record)
-        self.checking = Checking(folder.root, self.pipeline.record)
+        self.checking = Checking(folder.root, self.pipeline.record, self.anchors.evidence)
         self.signing_in = SigningIn(People(folder.keys), self.pipeline.record)
 
     def _publish(self, batch: Batch) -> None:
