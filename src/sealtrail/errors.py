@@ -90,6 +90,7 @@ CODES: dict[str, str] = {
     "not-found.person": "nobody of this name has an account",
     "not-found.key": "there is no API key of this id",
     "not-found.framework": "there is no framework of this name and version",
+    "not-found.hold": "no legal hold of this name is in force",
     "not-found.alert": "there is no alert of this id",
     "not-found.file": "a file that was expected is not there",
     # ledger

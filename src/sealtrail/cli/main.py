@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "report": "compliance:report",
     "review": "compliance:review",
     "retain": "compliance:retain",
+    "hold": "holds:hold",
     "rules": "rules:rules",
     "scrub": "scrubbing:scrub",
     "key": "keys:key",

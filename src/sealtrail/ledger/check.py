@@ -16,12 +16,15 @@ import msgspec
 from sealtrail.errors import LedgerError
 from sealtrail.ledger.files import open_reading, read_file
 from sealtrail.ledger.heads import (
+    DISPOSAL_BYTES,
     HEAD_BYTES,
     LINK_BYTES,
     PRUNE_BYTES,
+    Disposal,
     Head,
     Link,
     Prune,
+    disposal_in,
     head_in,
     link_in,
     prune_in,
@@ -66,6 +69,7 @@ class Found(msgspec.Struct):
     tail: Peaks = []  # peaks at the end of an active file
     heads: list[Head] = []
     prunes: list[Prune] = []
+    disposals: list[Disposal] = []
     link: Link | None = None  # of the first entry of the trail
     problems: list[tuple[int, str, str]] = []
     torn: int = 0
@@ -117,6 +121,9 @@ class _Scan:
         if PRUNE_BYTES in raw:
             prunes = (prune_in(first + at, entry) for at, entry in enumerate(entries))
             self.found.prunes += [prune for prune in prunes if prune is not None]
+        if DISPOSAL_BYTES in raw:
+            disposals = (disposal_in(first + at, entry) for at, entry in enumerate(entries))
+            self.found.disposals += [disposal for disposal in disposals if disposal is not None]
         if first == 0 and entries and LINK_BYTES in entries[0]:
             self.found.link = link_in(0, entries[0])
 

@@ -1,4 +1,4 @@
-"""The entries a verifier understands: heads of other trails, prunes, and what a trail goes on from. Pure."""
+"""The entries a verifier understands: heads, prunes, disposals, and what a trail goes on from. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from sealtrail.ledger.note import base64_bytes
 
 HEAD_ACTION: Final = "sealtrail.head"
 PRUNE_ACTION: Final = "sealtrail.prune"
+DISPOSAL_ACTION: Final = "sealtrail.disposal"
 LINK_ACTION: Final = "sealtrail.successor"
 
 # Few entries pass this look at their bytes; only those are parsed.
 HEAD_BYTES: Final = b'"sealtrail.head"'
 PRUNE_BYTES: Final = b'"sealtrail.prune"'
+DISPOSAL_BYTES: Final = b'"sealtrail.disposal"'
 LINK_BYTES: Final = b'"sealtrail.successor"'
 
 
@@ -37,8 +39,8 @@ class Prune(msgspec.Struct, frozen=True, gc=False):
     """Entry `index` of the audit trail says: entries of `trail` below `end` were dropped.
 
     `root` is that of the first `end` entries, `rule` why they went, `by` who had them go (empty: retention by
-    itself), `moment` when it was committed, `held` the ranges that were copied first because a hold is on
-    them. Records of older versions say none of it.
+    itself), `moment` when it was recorded first, `held` the ranges that were copied before because a hold is
+    on them. Records of older versions say none of it.
     """
 
     index: int
@@ -50,6 +52,14 @@ class Prune(msgspec.Struct, frozen=True, gc=False):
     rule: str = ""
     by: str = ""
     held: tuple[tuple[int, int], ...] = ()
+
+
+class Disposal(msgspec.Struct, frozen=True, gc=False):
+    """Entry `index` of the audit trail says: no hold is on these copies any more, and they were removed."""
+
+    index: int
+    trail: str
+    held: tuple[tuple[int, int], ...]
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
@@ -113,11 +123,27 @@ def prune_in(index: int, entry: bytes) -> Prune | None:
         end,
         first=first if type(first) is int else 0,
         root=root,
-        moment=ingested(entry),
+        moment=_first_said(fields) or ingested(entry),
         rule=str(fields.get("event.reason", "")),
         by=str(fields.get("user.id", "")),
         held=_ranges(fields),
     )
+
+
+def _first_said(fields: Fields) -> str:
+    """When a prune was recorded first, where this entry says it again: {"at": moment} in its details."""
+    details = fields.get("sealtrail.details")
+    at = details.get("at") if isinstance(details, dict) else None
+    return at if isinstance(at, str) else ""
+
+
+def disposal_in(index: int, entry: bytes) -> Disposal | None:
+    """The disposal an entry records. None for all other entries."""
+    fields = _system(entry, DISPOSAL_BYTES, DISPOSAL_ACTION)
+    trail = fields.get("sealtrail.range.trail") if fields is not None else None
+    if fields is None or not isinstance(trail, str):
+        return None
+    return Disposal(index, trail, _ranges(fields))
 
 
 def _ranges(fields: Fields) -> tuple[tuple[int, int], ...]:

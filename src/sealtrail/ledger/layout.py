@@ -30,6 +30,7 @@ from sealtrail.ledger.note import base64_bytes, base64_text, malformed
 
 TRAILS_FOLDER: Final = "trails"
 KEYS_FOLDER: Final = "keys"
+HOLDS_FOLDER: Final = "holds"  # copies of pruned entries that a hold is on; outside of any trail
 CHECKPOINT: Final = "checkpoint"
 HISTORY: Final = "checkpoints"
 SEALED: Final = "sealed"

@@ -12,7 +12,7 @@ from sealtrail.ledger.check import Found, Task, check
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import read_file
 from sealtrail.ledger.handover import Handover, Keychain
-from sealtrail.ledger.heads import Head, Link, Prune
+from sealtrail.ledger.heads import Disposal, Head, Link, Prune
 from sealtrail.ledger.history import History, read_history
 from sealtrail.ledger.layout import (
     CHECKPOINT,
@@ -65,6 +65,7 @@ class TrailCheck:
         self.missing = 0  # entries at the front that are not there
         self.heads: list[Head] = []
         self.prunes: list[Prune] = []
+        self.disposals: list[Disposal] = []
         self.link: Link | None = None
         self._key_file = key_file
         self._anchors = anchors
@@ -352,6 +353,7 @@ class TrailCheck:
                 self.report.notes.append(f"uncommitted, from {index:,} on: {what}")
         self.heads += found.heads
         self.prunes += found.prunes
+        self.disposals += found.disposals
         self.link = self.link or found.link
         self._peaks.update(found.peaks)
         self.report.torn += found.torn

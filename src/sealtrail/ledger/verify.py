@@ -14,7 +14,8 @@
      of its size (a checkpoint that was taken out shows), and what it says of the other trail must be true (a
      trail that is missing, cut or rewritten shows). The first entry of a successor, which a restore opened,
      does the same for the trail it goes on from, which must have ended there.
- (5) What is missing at the front was pruned, and the audit trail says so in an entry that was signed.
+ (5) What is missing at the front was pruned, and the audit trail says so in an entry that was signed. What
+     that entry says was copied for a legal hold is there, each copy with its proof.
  (6) Anchors. Everything so far can be redone by whoever holds the key. A checkpoint kept elsewhere, or a
      witness's cosignature, cannot: its root must be the root of the entries at its size.
  (7) Timestamps. A token beside the trail is over a checkpoint of its history, and by an authority that was
@@ -36,6 +37,7 @@ from sealtrail.ledger.anchors import Anchors
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import read_file
 from sealtrail.ledger.handover import Handover
+from sealtrail.ledger.heldcheck import check_held
 from sealtrail.ledger.history import read_history
 from sealtrail.ledger.layout import (
     HISTORY,
@@ -152,6 +154,8 @@ def _check_trails(
             _demand_checkpoints(check, pool)
             _compare_heads(check, checks, reports, alone=alone)
             explain_pruning(check, checks, alone=alone)
+        if not alone:
+            check_held(data, checks, entries)
         check_links(checks, reports, alone=alone)
         # (6)
         for check in checks.values():

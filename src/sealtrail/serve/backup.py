@@ -43,7 +43,7 @@ from sealtrail.event import Position
 from sealtrail.event.entry import stamp
 from sealtrail.ledger.copying import copy_file, copy_trail
 from sealtrail.ledger.files import Disk, refusals, write_new
-from sealtrail.ledger.layout import VOLUME_ENTRIES
+from sealtrail.ledger.layout import HOLDS_FOLDER, VOLUME_ENTRIES
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.verify import verify
 from sealtrail.serve.acting import operator
@@ -194,6 +194,9 @@ def _copy(
     with refusals(partial):
         _copy_tree(folder.state, partial / "state", disk, skip=NOT_COPIED)
         floors = reader.first()
+        # Twice, here and at the end: what is stated below the mark may have been disposed of behind it, and
+        # may have been copied since now.
+        _copy_holds(folder, partial, disk)
         for half in ("*.key", "*.vkey") if with_keys else ("*.vkey",):
             _copy_tree(folder.keys, partial / "keys", disk, only=half)
         position = mark()
@@ -209,6 +212,7 @@ def _copy(
                 volume_entries=volume_entries,
             )
             trails[trail] = Reach(size, note.decode())
+        _copy_holds(folder, partial, disk)
         _copy_tree(folder.rejects, partial / "state" / "rejects", disk)
         if with_keys:
             _copy_tree(folder.keys, partial / "keys", disk, skip=SIGNING)
@@ -216,6 +220,11 @@ def _copy(
             if (root / name).exists():
                 copy_file(root / name, partial / name, disk)
     return trails
+
+
+def _copy_holds(folder: Folder, partial: Path, disk: Disk) -> None:
+    if folder.holds.exists():
+        _copy_tree(folder.holds, partial / HOLDS_FOLDER, disk)
 
 
 def _copy_tree(

@@ -13,9 +13,11 @@ import msgspec
 from sealtrail.comply.library import find, names
 from sealtrail.errors import UsageError
 from sealtrail.serve import reporting, reviewing
+from sealtrail.serve.holding import Holding, Wanted
+from sealtrail.serve.holds import Hold
 from sealtrail.serve.recording import placed
 from sealtrail.serve.writing import Collector
-from sealtrail.web.protocols import Day, FrameworkTold, Retained, Signed
+from sealtrail.web.protocols import Day, FrameworkTold, Held, Retained, Signed
 
 SEEN_SECONDS: Final = 5.0  # for what was signed to be in the index as well
 
@@ -56,6 +58,37 @@ class Compliance:
     def retention(self) -> Sequence[Retained]:
         found = self._collector.housekeeping.plan(datetime.now(UTC))
         return [msgspec.convert(one, Retained, from_attributes=True) for one in found]
+
+
+class Holder:
+    """Legal holds of a running collector: `web.protocols.Holder`."""
+
+    def __init__(self, holding: Holding) -> None:
+        self._holding = holding
+
+    def holds(self) -> Sequence[Held]:
+        return [_held(one) for one in self._holding.listed()]
+
+    def hold(
+        self,
+        name: str,
+        reason: str,
+        *,
+        query: str,
+        trail: str,
+        since: str,
+        until: str,
+        ordered: str,
+        by: str,
+    ) -> Held:
+        return _held(self._holding.place(Wanted(name, reason, query, trail, since, until, ordered), by))
+
+    def release(self, name: str, reason: str, *, by: str) -> Held:
+        return _held(self._holding.release(name, reason, by))
+
+
+def _held(hold: Hold) -> Held:
+    return msgspec.convert(hold, Held, from_attributes=True)
 
 
 def made_now(collector: Collector, wanted: reporting.Wanted) -> reporting.Made:

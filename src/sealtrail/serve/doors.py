@@ -33,6 +33,7 @@ from sealtrail.serve import reads
 from sealtrail.serve.accounts import Admitting
 from sealtrail.serve.asking import Finding, Responding, Running, Triaging, Vouching
 from sealtrail.serve.complying import Compliance as Complying
+from sealtrail.serve.complying import Holder
 from sealtrail.serve.kept import KeptReports
 from sealtrail.serve.metrics import Scrape
 from sealtrail.serve.writing import Collector
@@ -45,6 +46,7 @@ from sealtrail.web.counting import Counting, Counts
 from sealtrail.web.evidence import Proving
 from sealtrail.web.export import Exporting
 from sealtrail.web.health import health_routes
+from sealtrail.web.holds import Holding
 from sealtrail.web.metrics import metrics_routes
 from sealtrail.web.openapi import openapi_routes
 from sealtrail.web.protocols import Asked
@@ -87,6 +89,7 @@ class Doors:
             *Blocking(blocker, self._stopping).routes(),
             *Alerts(triage, threads).routes(),
             *Compliance(complying, threads).routes(),
+            *Holding(Holder(collector.holding), threads).routes(),
             *Tailing(collector.tails.open, threads, self._stopping).routes(),
             *Tiling(evidence, threads).routes(),
             *health_routes(collector.health),

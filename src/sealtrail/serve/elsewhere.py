@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sealtrail.respond.alerts import Known
     from sealtrail.serve.alerting import Why
     from sealtrail.serve.evidence import Proved
+    from sealtrail.serve.holding import Wanted as Wanting
     from sealtrail.serve.reporting import Wanted
 
 API: Final = ("api", "v1")
@@ -229,6 +230,27 @@ class Elsewhere:
 
     def retention(self) -> list[dict[str, Any]]:
         return self._as(list[dict[str, Any]], self._get("retention"), "trails")
+
+    # --- holds
+
+    def holds(self) -> list[dict[str, Any]]:
+        return self._as(list[dict[str, Any]], self._get("holds"), "holds")
+
+    def hold(self, wanted: Wanting) -> dict[str, Any]:
+        body = {
+            "name": wanted.name,
+            "reason": wanted.reason,
+            "query": wanted.query,
+            "trail": wanted.trail,
+            "from": wanted.since,
+            "to": wanted.until,
+            "ordered": wanted.ordered,
+        }
+        return self._shaped(self._client.send("POST", *API, "holds", body=body), dict[str, Any])
+
+    def release(self, name: str, reason: str) -> dict[str, Any]:
+        told = self._client.send("DELETE", *API, "holds", name, reason=reason)
+        return self._shaped(told, dict[str, Any])
 
     # --- shapes
 

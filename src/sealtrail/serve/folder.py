@@ -30,6 +30,7 @@ class Folder:
         self.keys = root / "keys"
         self.trails = root / "trails"
         self.store = root / "store"
+        self.holds = root / "holds"
         self.state = root / "state"
         self.inbox = self.state / "inbox"
         self.rejects = self.state / "rejects"

@@ -12,14 +12,17 @@ from typing import Final
 
 from sealtrail.collect.own import PRUNE
 from sealtrail.collect.pipeline import Pipeline
-from sealtrail.event import Position, base_of
+from sealtrail.event import Fields, Position, base_of
 from sealtrail.follow import Hub
 from sealtrail.follow.worker import Worker
+from sealtrail.ledger.held import Ranges
 from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.note import base64_text
 from sealtrail.ledger.prune import prune_volumes
+from sealtrail.ledger.pruning import AUDIT
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.retaining import Planned, kept_days, planned
+from sealtrail.serve.sparing import Sparing, disposing
 from sealtrail.settings import RetentionSettings
 from sealtrail.store.columnar import ColumnarStore
 
@@ -40,6 +43,7 @@ class Housekeeping(Worker):
         ledger: LedgerReader,
         hub: Hub,
         store: ColumnarStore,
+        sparing: Sparing,
         *,
         left: Sequence[Position] = (),
         volume_entries: int = VOLUME_ENTRIES,
@@ -55,9 +59,13 @@ class Housekeeping(Worker):
         self._retained = -RETENTION_SECONDS
         self._left = tuple(left)
         # An operator may ask while the hourly look is at it: neither may announce what the other has.
-        self._lock = threading.RLock()
+        # Nor may a hold be placed between the last look for one and what is removed.
+        self.lock = threading.RLock()
+        self.sparing = sparing
         self._finished = False
-        self._announced: dict[str, tuple[int, int]] = {}  # trail -> (end, index of the event in audit)
+        # trail -> (end, index of the event in audit, the holds that were in force, what was copied for them)
+        self._announced: dict[str, tuple[int, int, frozenset[str], Ranges]] = {}
+        self._disposing: dict[str, tuple[Ranges, int]] = {}  # trail -> (copies, index of the event in audit)
 
     def _run(self) -> None:
         while not self._stopping.wait(EVERY_SECONDS):
@@ -94,11 +102,12 @@ class Housekeeping(Worker):
         """
         if self._finished:
             return
-        with self._lock:
+        with self.lock:
             for trail, first in self._ledger.first().items():
                 if first:
                     self._store.forget(trail, first)
                     prune_volumes(self._trails / trail, first, volume_entries=self._entries)
+            self.sparing.finish()
             self._finished = True
 
     def _seen(self, trail: str) -> int:
@@ -113,6 +122,7 @@ class Housekeeping(Worker):
             kept_days(self._settings),
             self._seen,
             now,
+            spare=self.sparing.check,
             volume_entries=self._entries,
         )
 
@@ -122,28 +132,61 @@ class Housekeeping(Worker):
         The announcement is an event, and a checkpoint has to cover it before anything is removed: a volume
         that is missing without one is tampering. So what is announced now is dropped at a later look.
         """
-        with self._lock:
+        with self.lock:
             found = self.plan(now)
-            fresh = [
-                one for one in found if one.end > max(one.first, self._announced.get(one.trail, (0, 0))[0])
-            ]
+            fresh = [one for one in found if one.end > max(one.first, self._announced_to(one.trail))]
             for one in fresh:
                 self._announce(one, by)
+            self._announce_disposals(by)
             return fresh
 
+    def _announced_to(self, trail: str) -> int:
+        return self._announced[trail][0] if trail in self._announced else 0
+
     def drop_announced(self) -> int:
-        """Remove volumes whose prune event is signed; how many trails still wait for that."""
-        with self._lock:
-            for trail, (end, event) in list(self._announced.items()):
-                if self._pipeline.published(self._pipeline.trail("audit")) > event:
-                    # The index first: after a crash in between it names nothing that is gone.
-                    self._store.forget(trail, end)
-                    prune_volumes(self._trails / trail, end, volume_entries=self._entries)
-                    self._ledger.first()  # a look: what it remembers of them goes as well
+        """Remove what an event says that is signed by now; of how many trails some still waits for that."""
+        with self.lock:
+            signed = self._pipeline.published(self._pipeline.trail("audit")) if self._waiting else 0
+            for trail, (end, event, holds, held) in list(self._announced.items()):
+                if signed > event:
+                    if self._may_go(trail, holds, held):
+                        self._drop(trail, end)
                     del self._announced[trail]
-            return len(self._announced)
+            for trail, (held, event) in list(self._disposing.items()):
+                if signed > event:
+                    self.sparing.remove(trail, held)
+                    del self._disposing[trail]
+            return self._waiting
+
+    @property
+    def _waiting(self) -> int:
+        return len(self._announced.keys() | self._disposing.keys())
+
+    def _may_go(self, trail: str, holds: frozenset[str], held: Ranges) -> bool:
+        """The last look, under the lock: no hold came since it was announced, and the copies are good."""
+        if self.sparing.in_force() - holds:
+            _log.warning("%s: a legal hold was placed since a prune was announced: it is planned anew", trail)
+        elif not self.sparing.is_copied(trail, held):
+            _log.error("%s: what was copied for a legal hold is not there any more: nothing is pruned", trail)
+        else:
+            return True
+        self._retained = -RETENTION_SECONDS
+        return False
+
+    def _drop(self, trail: str, end: int) -> None:
+        # The index first: after a crash in between it names nothing that is gone.
+        self._store.forget(trail, end)
+        prune_volumes(self._trails / trail, end, volume_entries=self._entries)
+        self._ledger.first()  # a look: what it remembers of them goes as well
 
     def _announce(self, one: Planned, by: str) -> None:
+        in_force = self.sparing.in_force()
+        spared = self.sparing.check(one.trail, one.first, one.end)
+        # Copies first, then the event that names them, then the removal: there is never less than is said.
+        self.sparing.copy(one.trail, spared.held)
+        if base_of(one.trail) == AUDIT:
+            for fields in self.sparing.again(one.trail, one.end):
+                self._pipeline.record(fields).result()
         event = {
             "event.action": PRUNE,
             "event.type": ["deletion"],
@@ -152,9 +195,24 @@ class Housekeeping(Worker):
             "sealtrail.range.first": one.first,
             "sealtrail.range.end": one.end,
             "sealtrail.range.root": base64_text(self._ledger.root(one.trail, one.end)),
-            "sealtrail.details": {"oldest": one.oldest, "newest": one.newest, "volumes": one.volumes},
+            "sealtrail.details": {
+                "oldest": one.oldest,
+                "newest": one.newest,
+                "volumes": one.volumes,
+                "holds": spared.holds,
+                **({"held": spared.held} if spared.held else {}),
+            },
         }
         if by:
             event["user.id"] = by
-        receipt = self._pipeline.record(event).result()
-        self._announced[one.trail] = (one.end, receipt.receipts[0].ranges[0][0])
+        self._announced[one.trail] = (one.end, self._recorded(event), in_force, spared.held)
+
+    def _announce_disposals(self, by: str) -> None:
+        for trail, held in self.sparing.disposable().items():
+            # What is about to be copied or removed is looked at when that is done.
+            if trail not in self._disposing and trail not in self._announced:
+                self._disposing[trail] = (held, self._recorded(disposing(trail, held, by)))
+
+    def _recorded(self, event: Fields) -> int:
+        """Record an event; its index in the audit trail."""
+        return self._pipeline.record(event).result().receipts[0].ranges[0][0]

@@ -25,6 +25,7 @@ from sealtrail.ledger.layout import VOLUME_ENTRIES, volume_name
 from sealtrail.ledger.prune import prunable
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.folder import Folder
+from sealtrail.serve.sparing import Spared, Sparing
 from sealtrail.settings import RetentionSettings, load
 from sealtrail.store import manifest
 
@@ -48,6 +49,8 @@ class Planned(msgspec.Struct, frozen=True):
     oldest: str
     newest: str
     held: str
+    copies: int = 0  # entries that are copied first, because a legal hold is on them
+    holds: dict[str, int] = {}  # every hold in force, and how many of the entries it is on
 
     @property
     def entries(self) -> int:
@@ -66,15 +69,19 @@ def planned(
     seen: Callable[[str], int],
     now: datetime,
     *,
+    spare: Callable[[str, int, int], Spared],
     volume_entries: int = VOLUME_ENTRIES,
 ) -> list[Planned]:
-    """One a trail that a retention is set for. `seen` is how far the slowest follower has come in a trail."""
+    """One a trail that a retention is set for.
+
+    `seen` is how far the slowest follower has come in a trail, `spare` what legal holds leave of a range.
+    """
     first, sizes, found = ledger.first(), ledger.sizes(), []
     for trail in ledger.trails():
         days = keep.get(base_of(trail))
         if days is not None:
             at = _Front(ledger, trail, first[trail], sizes[trail], volume_entries)
-            found.append(at.plan(trails / trail, days, seen(trail), now - timedelta(days=days)))
+            found.append(at.plan(trails / trail, days, seen(trail), now - timedelta(days=days), spare))
     return found
 
 
@@ -88,14 +95,23 @@ class _Front:
         self._size = size
         self._entries = entries
 
-    def plan(self, folder: Path, days: int, seen: int, limit: datetime) -> Planned:
+    def plan(
+        self,
+        folder: Path,
+        days: int,
+        seen: int,
+        limit: datetime,
+        spare: Callable[[str, int, int], Spared],
+    ) -> Planned:
         old = self._old(limit)
         end = self._first
         while end + self._entries <= min(old, self._size, seen):
             end += self._entries
         end = max(prunable(folder, end, volume_entries=self._entries), self._first)
-        held = ""
-        if end < old:
+        spared = spare(self._trail, self._first, end) if end > self._first else Spared(end)
+        end = spared.end
+        held = spared.why
+        if end < old and not held:
             held = (
                 f"a follower has come to {seen:,} of {self._size:,}"
                 if seen < old
@@ -112,6 +128,8 @@ class _Front:
             oldest=self._sealed(self._first) if end > self._first else "",
             newest=self._sealed(end - 1) if end > self._first else "",
             held=held,
+            copies=spared.copies,
+            holds=dict(spared.holds),
         )
 
     def _old(self, limit: datetime) -> int:
@@ -156,7 +174,8 @@ def plan(data: Path, now: datetime, *, volume_entries: int = VOLUME_ENTRIES) -> 
 
     keep = kept_days(load(folder.root).retention)
     ledger = LedgerReader(folder.root, volume_entries=volume_entries)
-    return planned(ledger, folder.trails, keep, seen, now, volume_entries=volume_entries)
+    spare = Sparing(ledger, folder.holds, volume_entries=volume_entries).check
+    return planned(ledger, folder.trails, keep, seen, now, spare=spare, volume_entries=volume_entries)
 
 
 def run(

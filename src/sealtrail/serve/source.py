@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sealtrail.respond.alerts import Known
     from sealtrail.serve.alerting import Alerting, Why
     from sealtrail.serve.evidence import Proved
+    from sealtrail.serve.holding import Wanted as Wanting
     from sealtrail.serve.reading import Reading
     from sealtrail.serve.reporting import Wanted
 
@@ -130,7 +131,19 @@ class Complying(Protocol):
         ...
 
 
-class Source(Looking, Proving, Acting, Triaging, Complying, Protocol):
+class Holding(Protocol):
+    """Legal holds. Raises NotFoundError, QueryError, UsageError."""
+
+    def holds(self) -> list[dict[str, Any]]:
+        """Those in force, then those that were released."""
+        ...
+
+    def hold(self, wanted: Wanting) -> dict[str, Any]: ...
+
+    def release(self, name: str, reason: str) -> dict[str, Any]: ...
+
+
+class Source(Looking, Proving, Acting, Triaging, Complying, Holding, Protocol):
     """All of it."""
 
 
@@ -264,6 +277,23 @@ class Here:
         from sealtrail.serve.retaining import document, plan
 
         return [document(one) for one in plan(self._data, datetime.now(UTC))]
+
+    def holds(self) -> list[dict[str, Any]]:
+        from sealtrail.serve.holding import listed
+
+        return [msgspec.to_builtins(one) for one in listed(self._data)]
+
+    def hold(self, wanted: Wanting) -> dict[str, Any]:
+        return self._held({"verb": "place", "wanted": msgspec.to_builtins(wanted)})
+
+    def release(self, name: str, reason: str) -> dict[str, Any]:
+        return self._held({"verb": "release", "name": name, "reason": reason})
+
+    def _held(self, act: dict[str, Any]) -> dict[str, Any]:
+        from sealtrail.serve.acting import operator
+        from sealtrail.serve.holding import operate
+
+        return dict(msgspec.to_builtins(operate(self._data, {**act, "by": operator()})))
 
     def _reading(self) -> Reading:
         from sealtrail.serve.folder import Folder

@@ -35,6 +35,7 @@ from sealtrail.serve.checking import Checking
 from sealtrail.serve.folder import Folder, WriterLock, free_space
 from sealtrail.serve.front import proxies, public_url
 from sealtrail.serve.guarding import Guard
+from sealtrail.serve.holding import Holding
 from sealtrail.serve.housekeeping import Housekeeping
 from sealtrail.serve.passphrases import Passphrases
 from sealtrail.serve.reading import Reading
@@ -43,6 +44,7 @@ from sealtrail.serve.recording import placed
 from sealtrail.serve.retaining import left_positions
 from sealtrail.serve.signers import rotated
 from sealtrail.serve.signing_in import SigningIn
+from sealtrail.serve.sparing import Sparing
 from sealtrail.serve.tailing import Tails
 from sealtrail.settings import Settings, load
 from sealtrail.spool.rejects import Rejects
@@ -167,9 +169,11 @@ class Collector:
             self.ledger,
             self.hub,
             self.store,
+            Sparing(self.ledger, folder.holds, volume_entries=self._volume_entries),
             left=left_positions(folder) if self.guard is None else (),
             volume_entries=self._volume_entries,
         )
+        self.holding = Holding(self.housekeeping, self.pipeline)
         self.inbox = Inbox(folder.inbox, self._carry_out)
         self.reads = Reads(self.pipeline.record)
         self.checking = Checking(folder.root, self.pipeline.record, self.anchors.evidence)
@@ -301,6 +305,8 @@ class Collector:
                 return {
                     "rotated": msgspec.to_builtins(rotated(self.folder, self.pipeline, act, self.passphrase))
                 }
+            case "hold":
+                return self.holding.operate(act)
             case "record":
                 # Named after the request: one that is carried out again after a crash is recorded once.
                 identity = {"sealtrail.emitter": f"inbox:{act['request']}", "sealtrail.seq": 0}

@@ -259,7 +259,10 @@ class Signed(msgspec.Struct, frozen=True):
 
 
 class Retained(msgspec.Struct, frozen=True):
-    """What of one trail would go: entries [first, end). `held` says why old entries stay; empty: none do."""
+    """What of one trail would go: entries [first, end). `held` says why old entries stay; empty: none do.
+
+    `copies` entries are copied first because of legal holds; `holds` has those in force and what each is on.
+    """
 
     trail: str
     days: int
@@ -271,6 +274,51 @@ class Retained(msgspec.Struct, frozen=True):
     newest: str
     held: str
     entries: int
+    copies: int = 0
+    holds: dict[str, int] = {}
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A legal hold. Times are RFC 3339, empty where open; `released` and what follows are while in force."""
+
+    name: str
+    query: str
+    trail: str
+    since: str
+    until: str
+    reason: str
+    by: str
+    ordered: str
+    placed: str
+    address: str
+    released: str = ""
+    released_by: str = ""
+    released_why: str = ""
+
+
+class Holder(Protocol):
+    """The register of legal holds. Raises NotFoundError, QueryError, UsageError."""
+
+    def holds(self) -> Sequence[Held]: ...
+
+    def hold(
+        self,
+        name: str,
+        reason: str,
+        *,
+        query: str,
+        trail: str,
+        since: str,
+        until: str,
+        ordered: str,
+        by: str,
+    ) -> Held:
+        """Place one. Durable when it returns."""
+        ...
+
+    def release(self, name: str, reason: str, *, by: str) -> Held:
+        """End one. Durable when it returns."""
+        ...
 
 
 class Complying(Protocol):
