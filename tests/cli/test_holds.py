@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +23,9 @@ def test_holds_are_placed_listed_and_released(data: Path) -> None:
         done = CliRunner().invoke(main, ["hold", *words, "--data", str(data)])
         return done.exit_code, done.stdout, done.stderr
 
-    placed = hold("place", "case-17", "--query", "user.id:alice", "--reason", "Alice v. Shop", "--by", "counsel")
+    placed = hold(
+        "place", "case-17", "--query", "user.id:alice", "--reason", "Alice v. Shop", "--by", "counsel"
+    )
     assert placed[0] == 0, placed
     assert "hold case-17 is in force since 20" in placed[2]
     (row,) = json.loads(hold("list", "-o", "json")[1])
@@ -38,10 +38,3 @@ def test_holds_are_placed_listed_and_released(data: Path) -> None:
     assert len(json.loads(hold("list", "--all", "-o", "json")[1])) == 1
     code, _, said = hold("release", "case-17", "--reason", "settled")
     assert (code, "not-found.hold" in said) == (2, True)
-
-
-def test_help_needs_no_folder() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sealtrail", "hold", "place", "--help"], capture_output=True, text=True, check=True
-    )
-    assert "--reason" in done.stdout

@@ -26,7 +26,7 @@ def test_a_hold_is_placed_listed_and_released_under_the_name_of_who_asks(server)
     (held,) = server.get("/api/v1/holds", "auditor").json()["holds"]
     assert held == made.json()
     assert held["address"].startswith("audit/")
-    assert server.get("/api/v1/holds", "analyst").status_code == 403  # also that there is a matter is nobody's
+    assert server.get("/api/v1/holds", "analyst").status_code == 403
     other = server.http.post("/api/v1/holds", json={**body, "query": "*"}, headers=auditor)
     assert (other.status_code, other.json()["error"]["code"]) == (400, "usage.argument")
     bad = server.http.post("/api/v1/holds", json={**body, "name": "x", "query": "("}, headers=auditor)
