@@ -3,13 +3,16 @@ from __future__ import annotations
 import pytest
 
 from sealtrail.errors import LedgerError
+from sealtrail.ledger.anchors import Anchors
 from sealtrail.ledger.export import export_tlog
 from sealtrail.ledger.note import VerifyKey
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.recover import handovers_of
 from sealtrail.ledger.rotation import destroy, prepare, protect, settle
 from sealtrail.ledger.sign import is_locked, load_key, next_path, open_key, read_vkey
+from sealtrail.ledger.trailcheck import TrailCheck
 from sealtrail.ledger.verify import verify
+from sealtrail.ledger.workers import Workers
 
 
 def key_of(installation) -> VerifyKey:
@@ -124,6 +127,23 @@ def test_a_key_is_put_under_a_passphrase_and_taken_out_and_what_was_there_is_ove
     assert protect(keys, "audit", word, under=False) is True
     assert open_key(keys, "audit").key == key.key
     assert (keys / "audit.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_hand_over_while_a_trail_is_verified_is_followed(grown):
+    check = TrailCheck(
+        grown.folder(), grown.data / "keys" / "audit.vkey", Anchors(), Workers(1), entries=1024
+    )
+    check.run()
+    grown.rotate()
+    grown.write("audit", 3)
+    grown.sign()
+    now = grown.logs["audit"].published
+    assert check.history.at(now) is None
+    later = check.later()
+    assert later.problems == []
+    assert later.at(now) is not None
+    assert check.report.problems == []
+    check.close()
 
 
 def test_destroying_a_key_overwrites_what_was_there(tmp_path):

@@ -179,7 +179,13 @@ class TrailCheck:
             if self.handovers == handovers:
                 return
 
+    def later(self) -> History:
+        """The history as it is now: a writer may have signed since, and with a key it was handed since."""
+        self._find_key()
+        return read_history(self.folder, self.chain, self.report.origin, self._workers)
+
     def _find_key(self) -> None:
+        """Who may sign, by the key and the hand-overs that are there now."""
         folder_key: VerifyKey | None = None
         if self._key_file is not None and self._key_file.exists():
             place = f"{KEYS_FOLDER}/{self._key_file.name}"
@@ -203,10 +209,14 @@ class TrailCheck:
                 "the key that was trusted came from the folder that was checked: whoever could rewrite the "
                 "one could replace the other. Give the key you were handed with --key."
             )
-            if self._anchors.keys and self.report.checked:
-                self.report.unchecked(f"no given key is that of {self.report.origin or 'this log'}")
+            if self._anchors.keys:
+                self._unchecked(f"no given key is that of {self.report.origin or 'this log'}")
         else:
-            self.report.unchecked("there is no key for this log: its signatures were not checked")
+            self._unchecked("there is no key for this log: its signatures were not checked")
+
+    def _unchecked(self, why: str) -> None:
+        if why not in self.report.notes:
+            self.report.unchecked(why)
 
     def _note(self, text: str) -> None:
         if text not in self.report.notes:
@@ -317,6 +327,7 @@ class TrailCheck:
         """The size of the checkpoint that is there now: a writer may have signed and sealed meanwhile."""
         try:
             later, note = Checkpoint.from_note(read_file(self.folder / CHECKPOINT, MAX_NOTE_BYTES))
+            self._find_key()
             if self.chain.spans:
                 self.chain.check(note, later.size)
         except (SealtrailError, OSError):

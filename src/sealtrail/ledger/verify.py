@@ -38,7 +38,6 @@ from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import read_file
 from sealtrail.ledger.handover import Handover
 from sealtrail.ledger.heldcheck import check_held
-from sealtrail.ledger.history import read_history
 from sealtrail.ledger.layout import (
     HISTORY,
     KEYS_FOLDER,
@@ -151,7 +150,7 @@ def _check_trails(
             checks[name].run()
         reports = {name: check.report for name, check in checks.items()}
         for check in checks.values():
-            _demand_checkpoints(check, pool)
+            _demand_checkpoints(check)
             _compare_heads(check, checks, reports, alone=alone)
             explain_pruning(check, checks, alone=alone)
         if not alone:
@@ -172,7 +171,7 @@ def _check_trails(
             check.close()
 
 
-def _demand_checkpoints(check: TrailCheck, pool: Workers) -> None:
+def _demand_checkpoints(check: TrailCheck) -> None:
     """(4) Every head of another trail is the last entry under a checkpoint of this one."""
     heads = check.heads
     fresh = None
@@ -185,7 +184,7 @@ def _demand_checkpoints(check: TrailCheck, pool: Workers) -> None:
             continue  # at the very end the signature may still be on its way: recovery signs it
         if size > check.report.size:
             # A writer may have signed it since we read the history.
-            fresh = fresh or read_history(check.folder, check.chain, check.report.origin, pool)
+            fresh = fresh or check.later()
             if fresh.at(size) is not None:
                 continue
         check.report.problem(
