@@ -92,6 +92,7 @@ CODES: dict[str, str] = {
     "not-found.framework": "there is no framework of this name and version",
     "not-found.hold": "no legal hold of this name is in force",
     "not-found.alert": "there is no alert of this id",
+    "not-found.witness": "there is no witness of this name",
     "not-found.file": "a file that was expected is not there",
     # ledger
     "ledger.locked": "another process is the writer of this data folder",

@@ -22,6 +22,7 @@ from click.testing import CliRunner
 
 from sealtrail.accounts.roles import ROLES
 from sealtrail.cli.main import main
+from sealtrail.ledger.cosign import WitnessKey
 from sealtrail.serve.access import keys_of
 from sealtrail.spool.disk import Spool
 
@@ -55,6 +56,9 @@ WAYS = {
     "count": Way("read", "count"),
     "sql": Way("export", "sql FROM~events"),
     "verify": Way(FOLDER, "verify {data}"),
+    "witness add": Way(FOLDER, "witness add w2 {witness} http://127.0.0.1:1 --data {data}"),
+    "witness list": Way(FOLDER, "witness list --data {data}"),
+    "witness remove": Way(FOLDER, "witness remove w1 --data {data}"),
     "witness serve": Way(FOLDER, "witness serve --port 0 --dir {out}/witness", None),  # it runs until stopped
     "prove": Way("prove", "prove audit/0"),
     "export": Way("export", "export *"),
@@ -146,6 +150,8 @@ def server(serving: Callable[..., AbstractContextManager[Any]]) -> Iterator[Any]
 @pytest.fixture
 def place(server: Any, tmp_path: Path) -> dict[str, str]:
     (alert, *_) = server.get("/api/v1/alerts", state="all").json()["alerts"]
+    keys = [WitnessKey(f"w{n}.example", 4, bytes((n,)) * 32).key.text for n in (1, 2)]
+    (server.data / "witnesses").write_text(f"witness w1 {keys[0]}\n")
     spool = Spool(server.data.parent / "spool")  # something to send, for `ship`
     assert spool.write(b'{"@timestamp":"2026-11-24T08:00:00.000000Z","event.id":"x","event.action":"x"')
     spool.close()
@@ -157,6 +163,7 @@ def place(server: Any, tmp_path: Path) -> dict[str, str]:
         "out": str(tmp_path),
         "backup": str(tmp_path / "backup"),
         "alert": alert["id"],
+        "witness": keys[1],
         "spare": keys_of(server.data).new("viewer")[0],
     }
 

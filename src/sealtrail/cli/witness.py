@@ -1,4 +1,4 @@
-"""Witnesses: being one for others."""
+"""Witnesses: who cosigns our checkpoints, and being one for others."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from pathlib import Path
 
 import click
 
-from sealtrail.cli import PROCESS
-from sealtrail.cli.output import advise, safe
+from sealtrail.cli import PROCESS, options
+from sealtrail.cli.output import advise, print_json, print_table, safe
 
 
 @click.group()
 def witness() -> None:
-    """Cosign the checkpoints of logs, so that nobody can show two pasts.
+    """Have checkpoints cosigned elsewhere, so that nobody can show two pasts; or cosign those of others.
 
     \b
+    sealtrail witness add w1 VKEY https://witness.example.org
     sealtrail witness serve --dir witness --log audit.vkey
     """
 
@@ -81,3 +82,66 @@ def serve(
             served.run(server, stop)
             tell(STOPPING)
         advise("stopped: everything that was cosigned is on disk")
+
+
+@witness.command()
+@click.argument("name")
+@click.argument("vkey")
+@click.argument("url")
+@click.option(
+    "--quorum",
+    default="",
+    metavar="all|any|N",
+    help="How many witnesses have to cosign.  [default: more than half of them]",
+)
+@options.data
+def add(name: str, vkey: str, url: str, quorum: str, data: Path) -> None:
+    """Have a witness cosign this collector's checkpoints from now on; a running server asks it at once.
+
+    \b
+    sealtrail witness add w1 "$(cat witness.vkey)" https://witness.example.org
+    """
+    from sealtrail.serve.witnesses import add as added
+
+    rule = added(data, name, vkey, url, quorum)
+    advise(f"witness {safe(name)} is asked from now on; a quorum is {rule}")
+
+
+@witness.command()
+@click.argument("name")
+@options.data
+def remove(name: str, data: Path) -> None:
+    """Ask a witness no more. What it cosigned stays cosigned."""
+    from sealtrail.serve.witnesses import remove as removed
+
+    rule = removed(data, name)
+    advise(f"witness {safe(name)} is asked no more; a quorum is {rule}")
+
+
+@witness.command("list")
+@options.data
+@options.output("table", "json")
+def list_(data: Path, form: str) -> None:
+    """Every witness, what it cosigned last, and since when and why it fails."""
+    from sealtrail.serve.witnesses import listed
+
+    told = listed(data)
+    if form == "json":
+        print_json(told)
+        return
+    print_table(
+        ["name", "url", "cosigned", "failing since", "why"],
+        [
+            [
+                one["name"],
+                one["url"],
+                ", ".join(f"{trail} {size:,}" for trail, size in one["cosigned"].items()),
+                one["failing_since"],
+                one["why"],
+            ]
+            for one in told["witnesses"]
+        ],
+    )
+    advise(f"a quorum is {told['quorum']}")
+    for trail, size in told["unwitnessed"].items():
+        advise(f"{trail} is unwitnessed since {size:,}")

@@ -42,6 +42,10 @@ REVOKE: Final = "sealtrail.key.revoke"
 LINK: Final = "sealtrail.link"
 SIGN_OUT: Final = "sealtrail.sign-out"
 DIVERGED: Final = "sealtrail.diverged"
+WITNESS_ADDED: Final = "sealtrail.witness.added"
+WITNESS_REMOVED: Final = "sealtrail.witness.removed"
+UNWITNESSED: Final = "sealtrail.unwitnessed"
+WITNESSED: Final = "sealtrail.witnessed"
 
 
 def head_event(trail: str, size: int, root: bytes) -> Fields:
@@ -111,6 +115,33 @@ def revoke_event(trail: str, old: str, new: str, size: int, by: str, reason: str
         "sealtrail.range.first": size,
         "sealtrail.key.old": old,
         "sealtrail.key.new": new,
+    }
+
+
+def unwitnessed_event(trail: str, witnessed: int, signed: int, why: str) -> Fields:
+    """Entries [witnessed, signed) of a trail lack the cosignatures that the policy demands."""
+    return {
+        "event.action": UNWITNESSED,
+        "event.type": ["error"],
+        "event.outcome": "failure",
+        "event.reason": f"unwitnessed since {witnessed}: {why}"[:2_000],
+        "sealtrail.target.type": "trail",
+        "sealtrail.target.id": trail,
+        "sealtrail.range.trail": trail,
+        "sealtrail.range.first": witnessed,
+        "sealtrail.range.end": signed,
+    }
+
+
+def witnessed_event(trail: str, signed: int) -> Fields:
+    """The cosignatures are there again, for all `signed` entries of a trail."""
+    return {
+        "event.action": WITNESSED,
+        "event.type": ["info"],
+        "sealtrail.target.type": "trail",
+        "sealtrail.target.id": trail,
+        "sealtrail.range.trail": trail,
+        "sealtrail.range.end": signed,
     }
 
 

@@ -34,7 +34,14 @@ JITTER: Final = SECOND  # an alert behind time by less than this is not called l
 SKIPPED_KINDS: Final = frozenset({"alert", "system"})  # or an alert about an alert would be an endless story
 # What the collector says about the recording itself. It follows from no alert, so no alert can feed on it.
 HEARD_ACTIONS: Final = frozenset(
-    {"sealtrail.gap", "sealtrail.cut", "sealtrail.silence", "sealtrail.silence.end", "sealtrail.diverged"}
+    {
+        "sealtrail.gap",
+        "sealtrail.cut",
+        "sealtrail.silence",
+        "sealtrail.silence.end",
+        "sealtrail.diverged",
+        "sealtrail.unwitnessed",
+    }
 )
 SAVE_SECONDS: Final = 1.0  # an older position than needed costs a replay, never an alert
 SLOW_SECONDS: Final = 1.0  # of one regular expression on one event

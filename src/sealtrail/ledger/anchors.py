@@ -115,12 +115,15 @@ class Anchors:
         chain: Keychain,
         root_at: Callable[[int], bytes | None],
         note: Note | None,
+        witnessed: Note | None = None,
         *,
         whole: bool = True,
     ) -> None:
         """Hold a log against what was kept of it. `root_at` gives the root at a size, None if it cannot.
 
-        Not `whole`: there is a proof only, which says nothing of sizes beyond its own.
+        `witnessed` is an earlier checkpoint of the same log, held against it already, which may bear the
+        cosignatures that its last one lacks. Not `whole`: there is a proof only, which says nothing of sizes
+        beyond its own.
         """
         for kept in self.kept:
             if kept.checkpoint.origin == report.origin:
@@ -132,6 +135,14 @@ class Anchors:
         if met:
             report.anchored_to = max(report.anchored_to, report.size)
             report.notes.append(f"cosigned by {', '.join(names)}")
+            return
+        met, earlier = self._policy.cosigned(witnessed, self._now) if witnessed is not None else (False, [])
+        if met and witnessed is not None:
+            size = min(Checkpoint.from_text(witnessed.text).size, report.size)
+            report.anchored_to = max(report.anchored_to, size)
+            report.notes.append(f"cosigned by {', '.join(earlier)} up to {size:,}")
+            if size < report.size:
+                report.notes.append(f"unwitnessed since {size:,}")
         elif self._policy.quorum != "none":
             seen = ", ".join(names) or "none"
             report.unchecked(f"the last checkpoint lacks the witnesses the policy demands (good: {seen})")

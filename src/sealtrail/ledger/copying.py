@@ -29,6 +29,7 @@ from sealtrail.ledger.layout import (
     SAFE_FRAME_ENTRIES,
     SEALED,
     VOLUME_ENTRIES,
+    WITNESSED,
     active_name,
     frame,
     pruned_text,
@@ -43,6 +44,7 @@ from sealtrail.ledger.note import MAX_NOTE_BYTES
 from sealtrail.ledger.recover import MAX_SEALED_BYTES, handovers_of
 from sealtrail.ledger.trail import TrailReader
 from sealtrail.ledger.volume import seal_volume
+from sealtrail.ledger.witnessed import read_witnessed, witnessed_size
 
 _CHUNK: Final = 1 << 20
 
@@ -90,6 +92,9 @@ def copy_trail(
             if stamped is not None and stamped[0] <= signed:
                 copy_file(path, target / path.name, disk)
         write_new(disk, target / CHECKPOINT, note)
+        witnessed = read_witnessed(source)
+        if 0 < witnessed_size(witnessed) <= signed:  # a later one speaks of what is not in the copy
+            write_new(disk, target / WITNESSED, witnessed)
         if floor:
             write_new(disk, target / PRUNED, pruned_text(floor))
         write_new(disk, target / SEALED, sealed_text(sealed))

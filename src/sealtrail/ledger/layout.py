@@ -8,6 +8,7 @@ trails/<trail>/
     volume-000011.tile  its C2SP level-1 tile: the hash of every 256 entries
     sealed              a line a sealed volume: number, root, SHA-256 of the .zst, bytes of the .zst
     handovers           the hand-overs to new keys, oldest first; absent while there was none (handover)
+    witnessed           the latest note that the policy's witnesses cosigned; absent without witnesses
     pruned              first index that is still kept; absent while nothing was pruned
     torn-000000786432   bytes that recovery cut off at that index; never read again, kept for people
     timestamp-000000786432-0123456789abcdef.tsr  an RFC 3161 token over the checkpoint of that size
@@ -36,6 +37,7 @@ HISTORY: Final = "checkpoints"
 SEALED: Final = "sealed"
 PRUNED: Final = "pruned"
 HANDOVERS: Final = "handovers"
+WITNESSED: Final = "witnessed"
 TEMPORARY: Final = ".tmp"  # suffix of what is written first and renamed when whole
 NEW_TRAIL: Final = ".new-"  # prefix of a trail folder that is not whole yet
 
@@ -78,7 +80,7 @@ def timestamp_of(name: str) -> tuple[int, str] | None:
 def is_ledger_name(name: str) -> bool:
     """Does a file of this name belong in a trail folder?"""
     return (
-        name in {CHECKPOINT, HISTORY, HANDOVERS, SEALED, PRUNED}
+        name in {CHECKPOINT, HISTORY, HANDOVERS, SEALED, PRUNED, WITNESSED}
         or _NUMBERED.fullmatch(name) is not None
         or timestamp_of(name) is not None
         or name.startswith("torn-")

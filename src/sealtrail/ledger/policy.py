@@ -8,6 +8,8 @@ quorum <name|none>
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from sealtrail.ledger.note import COSIGNATURES, Note, VerifyKey, cosigned_at, malformed
@@ -27,6 +29,7 @@ class Policy(msgspec.Struct, frozen=True):
     witnesses: dict[str, VerifyKey]
     groups: dict[str, Group]
     quorum: str = "none"
+    urls: dict[str, str] = {}  # of witnesses, by name, where they are given
 
     @classmethod
     def from_text(cls, text: str) -> Policy:
@@ -34,6 +37,7 @@ class Policy(msgspec.Struct, frozen=True):
         logs: list[VerifyKey] = []
         witnesses: dict[str, VerifyKey] = {}
         groups: dict[str, Group] = {}
+        urls: dict[str, str] = {}
         quorum = ""
         for number, row in enumerate(text.splitlines(), 1):
             words = row.split()
@@ -42,8 +46,9 @@ class Policy(msgspec.Struct, frozen=True):
             match words:
                 case ["log", vkey] | ["log", vkey, _]:
                     logs.append(VerifyKey.from_text(vkey))
-                case ["witness", name, vkey] | ["witness", name, vkey, _] if _free(name, witnesses, groups):
+                case ["witness", name, vkey, *url] if len(url) < 2 and _free(name, witnesses, groups):
                     witnesses[name] = VerifyKey.from_text(vkey)
+                    urls.update((name, one) for one in url)
                 case ["group", name, needed, *members] if members and _free(name, witnesses, groups):
                     if any(member not in witnesses and member not in groups for member in members):
                         raise malformed(f"line {number} of the policy: a member is not defined above it")
@@ -54,7 +59,7 @@ class Policy(msgspec.Struct, frozen=True):
                     quorum = name
                 case _:
                     raise malformed(f"line {number} of the policy cannot be read")
-        return cls(tuple(logs), witnesses, groups, quorum or "none")
+        return cls(tuple(logs), witnesses, groups, quorum or "none", urls)
 
     def cosigned(self, note: Note, now: int) -> tuple[bool, list[str]]:
         """(is the quorum there, names of witnesses that signed).
@@ -63,7 +68,11 @@ class Policy(msgspec.Struct, frozen=True):
         first is False: nothing was asked for.
         """
         good = [name for name, key in self.witnesses.items() if _signed(note, key, now)]
-        return self.quorum != "none" and self._met(self.quorum, frozenset(good)), good
+        return self.met(good), good
+
+    def met(self, names: Iterable[str]) -> bool:
+        """Do cosignatures of these witnesses make the quorum?"""
+        return self.quorum != "none" and self._met(self.quorum, frozenset(names))
 
     def _met(self, name: str, good: frozenset[str]) -> bool:
         group = self.groups.get(name)

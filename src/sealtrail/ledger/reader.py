@@ -31,6 +31,7 @@ from sealtrail.ledger.proof import (
 )
 from sealtrail.ledger.recover import handovers_of
 from sealtrail.ledger.trail import TrailReader
+from sealtrail.ledger.witnessed import witnessed_size
 
 
 class LedgerReader:
@@ -121,8 +122,14 @@ class LedgerReader:
             )
         return note
 
+    def witnessed(self, trail: str) -> bytes:
+        """The latest note of a trail that witnesses cosigned; empty where there is none."""
+        with self._lock, refusals(self._folder):
+            return self._known(trail).witnessed()
+
     def prove(self, trail: str, index: int) -> str:
-        """The `.tlog-proof` of an entry against the latest checkpoint.
+        """The `.tlog-proof` of an entry against the latest checkpoint; where witnesses cosigned one that
+        covers it, against the latest of those.
 
         Raises NotFoundError while no checkpoint covers the entry, and TamperedError when what is on disk does
         not lead to the root that was signed: a proof that fails elsewhere is never handed out.
@@ -130,6 +137,9 @@ class LedgerReader:
         with self._lock, refusals(self._folder):
             reader = self._fresh(trail)
             note = reader.checkpoint()
+            witnessed = reader.witnessed()
+            if 0 <= index < witnessed_size(witnessed):
+                note = witnessed
             checkpoint, _ = Checkpoint.from_note(note)
             if not 0 <= index < checkpoint.size:
                 raise NotFoundError(

@@ -36,6 +36,7 @@ from sealtrail.ledger.note import MAX_NOTE_BYTES
 from sealtrail.ledger.recent import Recent
 from sealtrail.ledger.recover import MAX_SEALED_BYTES, floor_of
 from sealtrail.ledger.volume import VolumeFile, frame_at, tile_hashes, whole_frames
+from sealtrail.ledger.witnessed import merged, read_witnessed
 
 # Unpacked blocks kept for the next question: a page of the console, or a follower that lags.
 _BLOCK_BYTES: Final = 32 * 1024 * 1024
@@ -171,8 +172,12 @@ class TrailReader:
         return changed
 
     def checkpoint(self) -> bytes:
-        """The latest signed note."""
-        return read_file(self.folder / CHECKPOINT, MAX_NOTE_BYTES)
+        """The latest signed note, with the cosignatures it was given."""
+        return merged(read_file(self.folder / CHECKPOINT, MAX_NOTE_BYTES), read_witnessed(self.folder))
+
+    def witnessed(self) -> bytes:
+        """The latest note that witnesses cosigned; empty where there is none."""
+        return read_witnessed(self.folder)
 
     # --- entries
 

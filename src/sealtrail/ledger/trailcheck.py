@@ -23,6 +23,7 @@ from sealtrail.ledger.layout import (
     SEALED,
     TILE_WIDTH,
     TRAILS_FOLDER,
+    WITNESSED,
     SealedLine,
     active_name,
     is_ledger_name,
@@ -38,6 +39,7 @@ from sealtrail.ledger.recover import MAX_SEALED_BYTES, active_volumes, floor_of,
 from sealtrail.ledger.report import TrailReport
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.ledger.trail import TrailReader
+from sealtrail.ledger.witnessed import read_witnessed
 from sealtrail.ledger.workers import Workers
 
 # Fewer volumes than this are checked sooner than a process starts.
@@ -60,6 +62,7 @@ class TrailCheck:
         self.handovers: list[Handover] = []
         self.history = History()
         self.note: Note | None = None
+        self.witnessed: Note | None = None  # the latest that witnesses cosigned, once it is held against this
         self.total = 0  # entries that are there, committed or not
         self.floor = 0
         self.missing = 0  # entries at the front that are not there
@@ -83,6 +86,7 @@ class TrailCheck:
             if self._volumes():
                 self._roots()
                 self._handed_over()
+                self._cosigned()
         except (LedgerError, OSError) as error:
             what = error.what if isinstance(error, SealtrailError) else str(error)
             self.report.problem(None, what)
@@ -425,6 +429,33 @@ class TrailCheck:
                 self.report.problem(None, f"{what}, and no such checkpoint is here", self._place(HISTORY))
         if len(self.chain.handovers) < len(self.handovers) and self.chain.spans:
             self._note("not every hand-over in it leads to a key that is trusted")
+
+    def _cosigned(self) -> None:
+        """`witnessed` is one more signed statement about the trail, and has to fit it."""
+        data = read_witnessed(self.folder)
+        if not data:
+            return
+        place = self._place(WITNESSED)
+        try:
+            checkpoint, note = Checkpoint.from_note(data)
+            if self.chain.spans:
+                self.chain.check(note, checkpoint.size)
+        except (SealtrailError, UnicodeDecodeError) as error:
+            self.report.problem(None, getattr(error, "what", str(error)), place)
+            return
+        size = checkpoint.size
+        if checkpoint.origin != self.report.origin:
+            self.report.problem(None, f"it speaks of {checkpoint.origin}", place)
+        elif size > max(self.report.size, self._signed_since()):
+            what = f"cut off: the checkpoint of {size:,} entries was witnessed, and covers more than is here"
+            self.report.problem(self.report.size, what)
+        elif (root := self.root_at(size)) is None:
+            self.report.notes.append(f"the witnessed checkpoint of {size:,} entries cannot be compared")
+        elif root != checkpoint.root:
+            if not any(p.index is not None and p.index < size for p in self.report.problems):
+                self.report.problem(None, f"it has another root for the first {size:,} entries", place)
+        else:
+            self.witnessed = note
 
     def _strangers(self) -> None:
         names = sorted(path.name for path in self.folder.iterdir()) if self.folder.is_dir() else []

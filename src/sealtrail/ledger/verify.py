@@ -158,7 +158,7 @@ def _check_trails(
         check_links(checks, reports, alone=alone)
         # (6)
         for check in checks.values():
-            anchors.judge(check.report, check.chain, check.root_at, check.note)
+            anchors.judge(check.report, check.chain, check.root_at, check.note, check.witnessed)
         for check in checks.values():
             _pass_on(check, checks)
         pass_back(checks)

@@ -38,6 +38,8 @@ class Folder:
         self.lock = self.state / "writer.lock"
         self.files = self.state / "files.json"
         self.alerts = self.state / "alerts.json"
+        self.witnesses = root / "witnesses"
+        self.witnessing = self.state / "witnesses.json"
 
     def cursor(self, name: str) -> Path:
         return self.state / "cursors" / f"{name}.json"

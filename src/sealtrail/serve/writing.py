@@ -32,6 +32,7 @@ from sealtrail.ledger.layout import VOLUME_ENTRIES
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.serve.anchoring import anchors
 from sealtrail.serve.checking import Checking
+from sealtrail.serve.cosigning import Cosigning
 from sealtrail.serve.folder import Folder, WriterLock, free_space
 from sealtrail.serve.front import proxies, public_url
 from sealtrail.serve.guarding import Guard
@@ -176,6 +177,13 @@ class Collector:
         self.holding = Holding(self.housekeeping, self.pipeline)
         self.inbox = Inbox(folder.inbox, self._carry_out)
         self.reads = Reads(self.pipeline.record)
+        self.cosigning = Cosigning(
+            folder,
+            self.logs,
+            self.ledger,
+            self.pipeline.record,
+            self.settings.ledger.witness_seconds,
+        )
         self.checking = Checking(folder.root, self.pipeline.record, self.anchors.evidence)
         self.signing_in = SigningIn(People(folder.keys), self.pipeline.record)
 
@@ -195,6 +203,9 @@ class Collector:
             # Before the writer, to end after it: what is signed last is anchored as well.
             place.start()
             self._stack.callback(place.stop)
+        if self.guard is not None:
+            # When nothing is written any more: what was signed last is cosigned as well.
+            self._stack.callback(self.cosigning.finish)
         self.pipeline.start()
         self._stack.callback(self.pipeline.stop)
         self._report_start()
@@ -211,6 +222,7 @@ class Collector:
         ]
         if self.guard is not None:
             parts.insert(1, self.guard)
+            parts.insert(1, self.cosigning)
             if self.guard.notices is not None:
                 parts.insert(1, self.guard.notices)
         for part in parts:
@@ -270,6 +282,7 @@ class Collector:
             "failing": self.hub.failures(),
             "counts": {**self.pipeline.counts, "unkept": self.rejects.unkept},
             "rejected": dict(self.rejects.counts),
+            "witnesses": self.cosigning.told(),
             "spools": {str(s.folder): {**s.counts, "problem": s.problem} for s in self.spools},
         }
 
@@ -281,6 +294,7 @@ class Collector:
             troubles += [f"block list of {spool}: {why}" for spool, why in self.guard.desk.faults.items()]
             troubles += [f"rule not loaded: {refused}" for refused in self.guard.ruleset.refused]
         troubles += self.anchors.troubles()
+        troubles += self.cosigning.troubles()
         if self.rejects.unkept:
             troubles.append(f"{self.rejects.unkept} refused lines could only be counted")
         return troubles
