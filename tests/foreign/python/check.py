@@ -113,6 +113,11 @@ def scales_receipt(question: Question) -> None:
     InclusionProof(one.index, checkpoint.size, one.hashes).check(leaf_hash(one.entry), checkpoint.root_hash)
 
 
+def scales_cosigned(question: Question) -> None:
+    """A note that a witness signed as well."""
+    Checkpoint.from_text(question["note"]).verify(Vkey.from_string(question["vkey"]))
+
+
 def sigstore_one(one: Receipt, vkey: Vkey) -> None:
     der = Ed25519PublicKey.from_public_bytes(vkey.pubkey).public_bytes(
         Encoding.DER, PublicFormat.SubjectPublicKeyInfo
@@ -162,7 +167,7 @@ def main() -> None:
     verdicts = []
     for question in json.load(sys.stdin):
         try:
-            (walk if "log" in question else check)(question)
+            (scales_cosigned if "vkey" in question else walk if "log" in question else check)(question)
         except REFUSALS as refusal:
             verdicts.append(str(refusal) or type(refusal).__name__)
         else:
