@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from sealtrail.event.codec import read
@@ -14,9 +17,11 @@ from sealtrail.ledger.note import Note
 from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.verify import verify
 from sealtrail.serve import cosigning
+from sealtrail.serve.access import keys_of
 from sealtrail.serve.cosigning import Cosigning
+from sealtrail.serve.doors import Doors
 from sealtrail.serve.folder import Folder
-from sealtrail.serve.standing import kept_of
+from sealtrail.serve.standing import findings, kept_of
 from sealtrail.serve.vigil import WitnessServer
 from sealtrail.serve.witnesses import add, listed, remove
 from sealtrail.serve.writing import Collector
@@ -141,7 +146,7 @@ def test_a_witness_that_goes_is_a_fact_once_and_its_return_another(house, tmp_pa
         lost = ["sealtrail.unwitnessed"] * 2
         assert house.said()[1:] == lost
         assert any("fails since" in trouble for trouble in house.cosigning.troubles())
-        assert f"audit is unwitnessed since {reached:,}" in house.cosigning.troubles()
+        assert f"witnesses: audit is unwitnessed since {reached:,}" in house.cosigning.troubles()
         assert listed(house.data)["unwitnessed"]["audit"] == reached
         assert listed(house.data)["witnesses"][0]["failing_since"]
         with witness(tmp_path / "w", house.data, port=port):
@@ -217,6 +222,50 @@ def test_a_folder_that_was_put_back_contradicts_its_witness(house, tmp_path):
             assert house.said().count("sealtrail.diverged") == 2  # a trail each, and once
             assert set(house.cosigning.standings()["w"].diverged) == {"access", "audit"}
             assert any("entries" in trouble for trouble in house.cosigning.troubles())
+
+
+def test_whoever_looks_is_told(house, tmp_path):
+    """The API, the console, the metrics and the doctor, of a trail that lost its only witness."""
+    key = keys_of(house.data).new("admin")[1]
+
+    async def looked(*paths: str) -> list[str]:
+        line = httpx.ASGITransport(app=Doors(house.collector, lambda: False).app())
+        headers = {"Authorization": f"Bearer {key}", "Accept": "text/html"}
+        async with httpx.AsyncClient(transport=line, base_url="http://127.0.0.1", headers=headers) as client:
+            return [(await client.get(path)).text for path in paths]
+
+    paths = ("/api/v1/integrity", "/integrity", "/metrics", "/trails/audit/checkpoint")
+    with house.open() as collector:
+        collector.cosigning = house.cosigning
+        before, page, figures, _ = asyncio.run(looked(*paths))
+        assert json.loads(before)["trails"][1]["witnessed"] is None
+        assert "witnessed" not in page
+        assert 'sealtrail_trail_witnessed_entries{trail="audit"}' not in figures
+        with witness(tmp_path / "w", house.data) as one:
+            add(house.data, "w", one.vkey, one.url)
+            house.round()
+            reached = house.signed()
+        told, page, figures, note = asyncio.run(looked(*paths))
+        assert json.loads(told)["trails"][1]["witnessed"] == reached
+        assert "Witnesses cosigned everything" in page
+        assert f'sealtrail_trail_witnessed_entries{{trail="audit"}} {reached}.0' in figures
+        assert one.vigil.key.name in note
+        assert [(f.state, f.check) for f in findings(house.cosigning.told())] == [("ok", "witnesses")]
+        collector.pipeline.record({"event.action": "sealtrail.read"}).result()
+        house.round()
+        house.round(61)
+        told, page, figures, note = asyncio.run(looked(*paths))
+        audit = json.loads(told)["trails"][1]
+        assert (audit["witnessed"], audit["witnesses"][0]["witness"]) == (reached, "w")
+        assert audit["witnesses"][0]["why"]
+        assert f"unwitnessed since {reached}" in page
+        assert 'sealtrail_trail_unwitnessed{trail="audit"} 1.0' in figures
+        assert 'sealtrail_witness_failing{witness="w"} 1.0' in figures
+        assert f'sealtrail_witness_cosigned_entries{{trail="audit",witness="w"}} {reached}.0' in figures
+        assert one.vigil.key.name not in note
+        found = [f"{finding.state} {finding.what}" for finding in findings(house.cosigning.told())]
+        assert f"fail audit is unwitnessed since {reached}" in found
+        assert any(line.startswith("warn witness w fails since") for line in found)
 
 
 def test_who_is_removed_is_asked_no_more(house, tmp_path):

@@ -38,7 +38,9 @@ def findings(told: Sequence[Any]) -> Iterator[Finding]:
 
 def alone_here(folder: Folder, settings: Settings, health: Mapping[str, Any]) -> Iterator[Finding]:
     """Whether anything outside this host could contradict the trails."""
-    if settings.ledger.anchor_to or settings.ledger.timestamp_url or health.get("anchors"):
+    settled = settings.ledger
+    witnessed = folder.witnesses.exists() and folder.witnesses.stat().st_size
+    if settled.anchor_to or settled.timestamp_url or health.get("anchors") or witnessed:
         return
     try:
         elsewhere = others(Reading.open(folder))

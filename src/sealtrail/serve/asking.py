@@ -23,12 +23,24 @@ from sealtrail.serve import selecting
 from sealtrail.serve.alerting import Alerting, Why
 from sealtrail.serve.alone import alone
 from sealtrail.serve.anchoring import Anchors
+from sealtrail.serve.cosigning import Cosigning
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.guarding import Guard, shown
 from sealtrail.serve.pruned import explained
 from sealtrail.serve.reading import Reading
 from sealtrail.store.query.times import SECOND, duration, stamp
-from sealtrail.web.protocols import Anchored, Asked, Block, Facet, Head, Listed, Sealed, Selected, Vouched
+from sealtrail.web.protocols import (
+    Anchored,
+    Asked,
+    Block,
+    Cosigned,
+    Facet,
+    Head,
+    Listed,
+    Sealed,
+    Selected,
+    Vouched,
+)
 
 FACET_SECONDS: Final = 2.0  # for all facets of one answer: what comes later is left out, and said to be
 
@@ -67,8 +79,15 @@ class Finding:
 class Vouching:
     """A `web.protocols.Evidence` and `Tiles`."""
 
-    def __init__(self, folder: Folder, reading: Reading, anchors: Anchors | None = None) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        reading: Reading,
+        anchors: Anchors | None = None,
+        cosigning: Cosigning | None = None,
+    ) -> None:
         self._anchors = anchors or Anchors(())
+        self._cosigning = cosigning
         self._folder = folder
         self._reading = reading
         self._ledger = reading.ledger
@@ -108,6 +127,8 @@ class Vouching:
         return [self._head(trail, first.get(trail, 0), size) for trail, size in sizes.items()]
 
     def alone(self) -> tuple[str, str]:
+        if self._cosigning is not None and self._cosigning.trust.keys:
+            return "", ""
         return alone(self._reading, self._anchors)
 
     def rows(self, asked: Asked) -> Iterator[tuple[Fields, bytes]]:
@@ -154,7 +175,24 @@ class Vouching:
                 Anchored(one.where, one.kind, one.size, one.at, one.since, one.why, one.diverged)
                 for one in self._anchors.standing(trail)
             ],
+            *self._witnessed(trail),
         )
+
+    def _witnessed(self, trail: str) -> tuple[int | None, list[Cosigned]]:
+        """How far the quorum reaches, and each witness. A trail that was gone on from asks for nothing."""
+        one = self._cosigning
+        if one is None or not one.follows(trail):
+            return None, []
+        return one.witnessed(trail), [
+            Cosigned(
+                name,
+                standing.cosigned.get(trail, 0),
+                standing.failing_since,
+                standing.why,
+                trail in standing.diverged,
+            )
+            for name, standing in one.standings().items()
+        ]
 
     def _key(self, trail: str) -> str:
         """The public key; empty for a trail of an earlier installation whose key is not here."""

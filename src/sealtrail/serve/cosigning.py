@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -27,7 +27,6 @@ from sealtrail.event.entry import stamp
 from sealtrail.follow.state import save_json
 from sealtrail.follow.worker import Worker
 from sealtrail.ledger.checkpoint import Checkpoint
-from sealtrail.ledger.log import Log
 from sealtrail.ledger.note import Note
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.witnessed import keep_witnessed, with_lines, witnessed_size
@@ -54,13 +53,22 @@ LAST_SECONDS: Final = 2.0
 THREADS: Final = 8
 
 
+class Signing(Protocol):
+    """What is seen here of a trail's writer: how far it signed, and the note."""
+
+    @property
+    def published(self) -> int: ...
+
+    def checkpoint(self) -> bytes: ...
+
+
 class Cosigning(Worker):
     """`status` is what everybody may see. `record` is the pipeline's."""
 
     def __init__(
         self,
         folder: Folder,
-        logs: Mapping[str, Log],
+        logs: Mapping[str, Signing],
         ledger: LedgerReader,
         record: Callable[[Fields], Future[Receipt]],
         seconds: float,
@@ -116,6 +124,10 @@ class Cosigning(Worker):
         """Each witness by name."""
         return {name: self._kept.witnesses.get(name, Standing()) for name in self._trust.keys}
 
+    def follows(self, trail: str) -> bool:
+        """Is there anybody who should cosign this trail?"""
+        return bool(self._trust.keys) and trail in self._logs
+
     def unwitnessed(self) -> dict[str, int]:
         """Trails that have lacked their quorum for long, and the size since which they do."""
         late = self._steady() - UNWITNESSED_SECONDS
@@ -138,7 +150,9 @@ class Cosigning(Worker):
     def troubles(self) -> list[str]:
         """What wants a look."""
         found = [f"witnesses: {self.problem}"] if self.problem else []
-        found += [f"{trail} is unwitnessed since {size:,}" for trail, size in self.unwitnessed().items()]
+        found += [
+            f"witnesses: {trail} is unwitnessed since {size:,}" for trail, size in self.unwitnessed().items()
+        ]
         for name, one in self.standings().items():
             if one.why:
                 found.append(f"witness {name} fails since {one.failing_since}: {one.why}")

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sealtrail.collect.inbox import ask
 from sealtrail.errors import SealtrailError
 from sealtrail.ledger.reader import LedgerReader
-from sealtrail.serve import anchored, drift, machine, neighbours, tidiness
+from sealtrail.serve import anchored, drift, machine, neighbours, standing, tidiness
 from sealtrail.serve.findings import Finding, fail, ok, warn
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.reading import Reading
@@ -96,10 +96,11 @@ def _asked(folder: Folder) -> tuple[dict[str, Any], list[Finding]]:
         found.append(ok("server", f"process {pid} serves it, and accepts events"))
     else:
         found.append(fail("server", f"process {pid} accepts no events: {health['why']}", "See its log."))
-    # What an anchor lacks is a finding of its own.
-    troubles = [one for one in health["troubles"] if not one.startswith("anchor ")]
+    # What an anchor or a witness lacks is a finding of its own.
+    troubles = [one for one in health["troubles"] if not one.startswith(("anchor ", "witness"))]
     found += [warn("server", trouble, "See the server's log.") for trouble in troubles]
     found += anchored.findings(health["anchors"])
+    found += standing.findings(health["witnesses"])
     for name, counts in health["spools"].items():
         if counts["gaps"]:
             found.append(

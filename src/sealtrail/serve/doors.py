@@ -77,7 +77,7 @@ class Doors:
         """The tables of all doors, one after another."""
         collector, threads, frame = self._collector, Threads(), self._frame
         finder, triage = Finding(collector.reading), Triaging(collector.guard)
-        evidence = Vouching(collector.folder, collector.reading, collector.anchors)
+        evidence = Vouching(collector.folder, collector.reading, collector.anchors, collector.cosigning)
         blocker = Responding(collector.guard)
         complying = Complying(collector)
         routes = [

@@ -63,6 +63,10 @@ FIGURES: Final = (
     Figure(
         "sealtrail_anchor_diverged", "gauge", "anchor,trail", "1 while what is there contradicts the trail"
     ),
+    Figure("sealtrail_trail_witnessed_entries", "gauge", "trail", "entries under the witnesses' quorum"),
+    Figure("sealtrail_trail_unwitnessed", "gauge", "trail", "1 while a trail lacks its quorum for long"),
+    Figure("sealtrail_witness_cosigned_entries", "gauge", "witness,trail", "entries it cosigned last"),
+    Figure("sealtrail_witness_failing", "gauge", "witness", "1 while a witness does not cosign"),
     Figure("sealtrail_follower_lag_entries", "gauge", "follower", "entries a follower has still to see"),
     Figure("sealtrail_follower_failing", "gauge", "follower", "1 while a follower fails and tries again"),
     Figure("sealtrail_spool_lines_total", "counter", "spool", "lines read from a spool"),
@@ -108,6 +112,7 @@ class Figures(Source):
         counts, spools, guard = one.pipeline.counts, one.spools, one.guard
         rules = guard.ruleset if guard is not None else None
         failing, lags = one.hub.failures(), one.hub.lags()
+        standings, lacking = one.cosigning.standings(), one.cosigning.unwitnessed()
         anchored = {f"{each.where},{each.trail}": each for each in one.anchors.standing()}
         return {
             "sealtrail_ready": not one.pipeline.ready(),
@@ -130,6 +135,18 @@ class Figures(Source):
             },
             "sealtrail_anchor_failing": {name: bool(one.since) for name, one in anchored.items()},
             "sealtrail_anchor_diverged": {name: one.diverged for name, one in anchored.items()},
+            "sealtrail_trail_witnessed_entries": {
+                trail: one.cosigning.witnessed(trail) for trail in one.logs if one.cosigning.follows(trail)
+            },
+            "sealtrail_trail_unwitnessed": {
+                trail: trail in lacking for trail in one.logs if one.cosigning.follows(trail)
+            },
+            "sealtrail_witness_cosigned_entries": {
+                f"{name},{trail}": size
+                for name, each in standings.items()
+                for trail, size in list(each.cosigned.items())
+            },
+            "sealtrail_witness_failing": {name: bool(each.why) for name, each in standings.items()},
             "sealtrail_follower_lag_entries": dict(lags),
             "sealtrail_follower_failing": {name: name in failing for name in lags},
             "sealtrail_spool_lines_total": {str(s.folder): s.counts["lines"] for s in spools},

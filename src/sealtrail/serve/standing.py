@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
 import msgspec
 
+from sealtrail.serve.findings import Finding, fail, ok, warn
 from sealtrail.serve.folder import Folder
 
 
@@ -30,6 +34,28 @@ class Kept(msgspec.Struct):
     time: str = ""
     witnesses: dict[str, Standing] = {}
     trails: dict[str, Reach] = {}
+
+
+CHECK: Final = "witnesses"
+
+
+def findings(told: Mapping[str, Any]) -> Iterator[Finding]:
+    """What a running server says of its witnesses (`health`), for the doctor."""
+    standings = msgspec.convert(told["witnesses"], dict[str, Standing])
+    for trail, size in told["unwitnessed"].items():
+        todo = "See why each witness fails. What was recorded since could be rewritten unseen until then."
+        yield fail(CHECK, f"{trail} is unwitnessed since {size:,}", todo)
+    for name, one in standings.items():
+        what = f"witness {name} fails since {one.failing_since}: {one.why}"
+        if one.diverged:
+            yield fail(
+                CHECK, what, "Keep the data folder as it is: it is evidence. See docs/how-to/witness.md."
+            )
+        elif one.why:
+            yield warn(CHECK, what, "It is asked again by itself, at most every five minutes.")
+    if standings and not told["unwitnessed"]:
+        reach = ", ".join(f"{trail} up to {size:,}" for trail, size in told["trails"].items())
+        yield ok(CHECK, f"a quorum of {told['quorum']} cosigned {reach}")
 
 
 def kept_of(folder: Folder) -> Kept:

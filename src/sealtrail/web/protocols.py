@@ -66,10 +66,24 @@ class Anchored(msgspec.Struct, frozen=True):
     diverged: bool
 
 
+class Cosigned(msgspec.Struct, frozen=True):
+    """How far a witness cosigned a trail. `diverged`: it has seen another past of it.
+
+    `since` when it fails (RFC 3339), and `why`; empty where it does not.
+    """
+
+    witness: str
+    size: int
+    since: str
+    why: str
+    diverged: bool
+
+
 class Head(msgspec.Struct, frozen=True):
     """One trail: entries [first, size), of which `signed` are under the latest checkpoint, a C2SP note.
 
     `signed_at`: when that was. `root`: base64. `key`: the public key, a C2SP vkey; empty where there is none.
+    `witnessed`: entries under the latest note with the witnesses' quorum; null where none is demanded.
     """
 
     trail: str
@@ -82,6 +96,8 @@ class Head(msgspec.Struct, frozen=True):
     checkpoint: str
     key: str
     anchors: list[Anchored] = []
+    witnessed: int | None = None
+    witnesses: list[Cosigned] = []
 
 
 class Block(msgspec.Struct, frozen=True):
