@@ -134,3 +134,22 @@ def test_the_verifier_in_one_file_is_printed_and_agrees(run: Run, data: Path, tm
         done = subprocess.run(line, capture_output=True, text=True)
         assert (done.returncode, done.stdout.splitlines()[0], done.stderr) == (0, "intact", "")
         assert word in done.stdout
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize(
+    ("name", "word"), [("good", ""), ("rewritten", "rewritten"), ("truncated", "cut off")]
+)
+def test_the_sample_logs_are_judged_on_the_command_line(
+    run: Run, corpora: Path, tmp_path: Path, name: str, word: str
+) -> None:
+    log, kept = corpora / "vectors" / f"ledger_{name}", corpora / "vectors" / "ledger_good.checkpoint-600"
+    key = tmp_path / "key.vkey"
+    key.write_text("example.com/apilog+f66706f5+AU15HuUgZZcWf6sTbRYnir9scOYZMnbyZJAmC3nplxEk\n")
+    alone = run("verify", log, "--key", key)
+    assert (alone.exit_code, "NOT anchored" in alone.stdout) == (0, True)
+    held = run("verify", log, "--key", key, "--checkpoint", kept)
+    assert held.exit_code == (1 if word else 0)
+    assert (word or "anchored up to 600") in held.stdout
+    proved = run("verify", log, "--key", key, "--checkpoint", kept, "-o", "json")
+    assert json.loads(proved.stdout)["anchored"] is (not word)

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from sealtrail.cli.main import main
 from sealtrail.ledger import standalone
+from sealtrail.ledger.export import export_tlog
 from sealtrail.ledger.log import Log
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.report import Report
@@ -101,6 +102,39 @@ def test_old_receipts_proofs_and_exports_stay_good_in_both_verifiers(old, capsys
         assert "anchored up to 552" in capsys.readouterr().out
     line = [str(kept / "access-600.tlog-proof"), "--key", str(key), "--entry", str(entry)]
     assert standalone.main(line) == 0
+
+
+@pytest.fixture
+def rotated(old: Path) -> Path:
+    """An exported log whose key was changed."""
+    reader = LedgerReader(old / "volumes", volume_entries=ENTRIES)
+    export_tlog(reader, "audit", old / "rotated")
+    reader.close()
+    return old / "rotated"
+
+
+def test_both_verifiers_find_the_way_from_an_old_key_to_the_new_one_and_back(old, rotated, capsys):
+    kept = old / "kept" / "audit.checkpoint"
+    for key in (old / "kept" / "audit.vkey", old / "volumes" / "keys" / "audit.vkey"):
+        line = [str(rotated), "--key", str(key), "--checkpoint", str(kept)]
+        assert standalone.main(line) == 0, capsys.readouterr().out
+        assert "anchored up to 122" in capsys.readouterr().out
+        report = checked(old, rotated, keys=[read_vkey(key)], checkpoints=[kept.read_bytes()])
+        assert (report.verdict, report.anchored) == ("intact", True)
+
+
+def test_neither_verifier_follows_a_hand_over_that_was_changed(old, rotated, capsys):
+    path = rotated / "handovers"
+    before = path.read_bytes()
+    key = old / "kept" / "audit.vkey"
+    changes = [before[:at] + bytes((before[at] ^ 1,)) + before[at + 1 :] for at in range(0, len(before), 23)]
+    for after in (*changes, before[:-1], before + before, b"\n\n", before.replace(b"extra ", b"extra")):
+        path.write_bytes(after)
+        assert standalone.main([str(rotated), "--key", str(key)]) == 1, after
+        assert checked(old, rotated, keys=[read_vkey(key)], checkpoints=[]).verdict == "tampered", after
+    path.unlink()
+    assert standalone.main([str(rotated), "--key", str(key)]) == 1
+    assert "no key signed it that is known" in capsys.readouterr().out
 
 
 def run(*arguments: str | Path) -> Result:

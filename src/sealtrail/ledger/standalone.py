@@ -8,6 +8,7 @@ LOG          a folder in the C2SP tlog-tiles form      sealtrail export --trail 
 RECEIPT      a C2SP .tlog-proof of one entry           sealtrail prove audit/17 -o RECEIPT --with-entry ENTRY
 CONSISTENCY  that a log begins with an earlier one     sealtrail prove audit --from KEPT -o CONSISTENCY
 KEY          the log's public key, obtained elsewhere  keys/audit.vkey, when the installation was new
+             (one of them, where it was changed since: a log that is exported says how it went on)
 KEPT         a checkpoint that was kept elsewhere      trails/audit/checkpoint, some day in the past
 
 Exit code: 0 intact, 1 tampered, 2 it could not be checked. Where no KEPT leads to what is checked, "intact"
@@ -22,6 +23,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -180,6 +182,11 @@ class Key:
         data = bytes_in(encoded)
         self.name, self.public = name_in(name), data[1:]
         self.id = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4]
+        self.text, self.first, self.last = (
+            text.strip(),
+            -1,
+            2**63,
+        )  # sizes at which it took over, and handed over
         if data[:1] != b"\x01" or len(data) != 33 or self.id.hex() != hint:
             raise ValueError(f"not the public key of a log: {text[:60]!r}")
 
@@ -205,14 +212,30 @@ class Checkpoint:
             raise ValueError("the checkpoint states what cannot be")
 
     def demand(self, keys: list[Key]) -> None:
-        """At least one of these keys signed it, and no signature by one of them is bad."""
+        """A key that may sign this size did, both at a hand-over, and no signature by any of them is bad."""
         found = [(key, line[2]) for line in self.signatures for key in keys if line[:2] == (key.name, key.id)]
-        if not found or not all(signs(key.public, self.text, signature) for key, signature in found):
-            what = "its signature is not good" if found else "no known key signed it"
-            raise Tampered(f"the checkpoint of {self.size} entries: {what}")
+        signers = {key.text for key, _ in found if key.first <= self.size <= key.last}
+        both = {key.text for key in keys if self.size in (key.first, key.last)}
+        if not all(signs(key.public, self.text, signature) for key, signature in found):
+            raise Tampered(f"the checkpoint of {self.size} entries: its signature is not good")
+        if not signers or not both <= signers:
+            raise Tampered(f"the checkpoint of {self.size} entries: no key signed it that is known and may")
 
 
 # (5) What is checked. Tampered is raised; `open` is what was left unchecked; without either it is intact.
+
+
+def receipt_in(data: bytes) -> tuple[int, list[bytes], bytes, Checkpoint]:
+    """Of a C2SP .tlog-proof: index, hashes, what is in its extra line, and the checkpoint."""
+    head, _, note = data.partition(b"\n\n")
+    rows, extra = head.decode().split("\n"), b""
+    if rows.pop(0) != "c2sp.org/tlog-proof@v1" or not rows:
+        raise ValueError("not a .tlog-proof")
+    if rows[0].startswith("extra "):
+        extra = bytes_in(rows.pop(0)[6:])
+    if not rows or not rows[0].startswith("index "):
+        raise ValueError("the receipt does not say which entry it is about")
+    return number_in(rows[0][6:]), hashes_in(rows[1:]), extra, Checkpoint(note)
 
 
 class Check:
@@ -237,18 +260,54 @@ class Check:
                 kept.demand(keys)
         self.kept = [kept for kept in self.kept if kept.origin == new.origin]
 
+    def hand_overs(self, data: bytes) -> None:
+        """(5b) From a known key to the next and the one before, by entries that name both, under a checkpoint
+        that both signed: the receipts of these entries, each with the entry, an empty line behind each.
+        """
+        steps: list[tuple[Key, Key, int]] = []
+        parts = data.decode().split("\n\n")
+        if parts.pop() or len(parts) % 3:
+            raise ValueError("cut short")
+        for at in range(0, len(parts), 3):
+            index, proof, entry, note = receipt_in(("\n\n".join(parts[at : at + 3]) + "\n").encode())
+            said = json.loads(entry)
+            old, new = Key(said["sealtrail.key.old"]), Key(said["sealtrail.key.new"])
+            if (said["sealtrail.kind"], said["event.action"]) != ("system", "sealtrail.key.rotate"):
+                raise Tampered("an entry that is none hands the log over")
+            if root_with(index, note.size, leaf_hash(entry), proof) != note.root:
+                raise Tampered("the entry that hands the log over is not in it")
+            if not old.name == new.name == note.origin or old.id == new.id:
+                raise Tampered("a log is handed over to another key of its own")
+            if steps and (steps[-1][1].text != old.text or steps[-1][2] >= note.size):
+                raise Tampered("one hand-over does not go on from the one before")
+            note.demand([old])
+            note.demand([new])
+            steps.append((old, new, note.size))
+        known = {key.text: key for key in self.keys}
+        for old, new, size in steps:
+            if old.text in known:
+                known[old.text].last, known.setdefault(new.text, new).first = size, size
+        for old, new, size in reversed(steps):
+            if new.text in known:
+                known[new.text].first, known.setdefault(old.text, old).last = size, size
+        self.keys = list(known.values())
+
     def hold(self, kept: Checkpoint, root: bytes) -> None:
-        """(5b) What was kept elsewhere, against the root of as many entries here."""
+        """(5c) What was kept elsewhere, against the root of as many entries here."""
         if kept.root != root:
             raise Tampered(f"rewritten: its first {kept.size} entries are not those that were kept")
         self.anchored = max(self.anchored, kept.size)
 
     def log(self, folder: Path) -> Checkpoint:
-        """(5c) Every entry leads to the root that was signed, and every tile is what the entries give."""
+        """(5d) Every entry leads to the root that was signed, and every tile is what the entries give."""
         try:
             new = Checkpoint(read(folder / "checkpoint"))
         except ValueError as error:
             raise Tampered(f"its checkpoint: {error}") from None
+        try:
+            self.hand_overs(read(folder / "handovers") if (folder / "handovers").exists() else b"")
+        except (ValueError, KeyError, TypeError) as error:
+            raise Tampered(f"its handovers: {error!r}") from None
         self.signatures(new)
         roots: list[bytes] = []  # of every 256 entries, and of those behind the last 256
         for first in range(0, new.size, 256):
@@ -275,14 +334,8 @@ class Check:
         return new
 
     def receipt(self, data: bytes, entry: bytes | None) -> Checkpoint:
-        """(5d) One entry, its place under the root, and the checkpoint that signs the root."""
-        head, _, note = data.partition(b"\n\n")
-        rows, new = head.decode().split("\n")[1:], Checkpoint(note)
-        if rows and rows[0].startswith("extra "):
-            bytes_in(rows.pop(0)[6:])
-        if not rows or not rows[0].startswith("index "):
-            raise ValueError("the receipt does not say which entry it is about")
-        index, proof = number_in(rows[0][6:]), hashes_in(rows[1:])
+        """(5e) One entry, its place under the root, and the checkpoint that signs the root."""
+        index, proof, _, new = receipt_in(data)
         self.signatures(new)
         if entry is None:
             self.open.append("the entry was not given: nothing is proved of it")
@@ -296,7 +349,7 @@ class Check:
         return new
 
     def consistency(self, data: bytes) -> Checkpoint:
-        """(5e) A log begins with what was kept of it: `old SIZE`, hashes, an empty line, a checkpoint."""
+        """(5f) A log begins with what was kept of it: `old SIZE`, hashes, an empty line, a checkpoint."""
         head, _, note = data.partition(b"\n\n")
         rows, new = head.decode().split("\n"), Checkpoint(note)
         old, proof = number_in(rows[0][4:]), hashes_in(rows[1:])
