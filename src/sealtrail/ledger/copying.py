@@ -25,6 +25,7 @@ from sealtrail.ledger.layout import (
     HANDOVERS,
     HISTORY,
     MAX_PAYLOAD_BYTES,
+    MAX_SEALED_BYTES,
     PRUNED,
     SAFE_FRAME_ENTRIES,
     SEALED,
@@ -41,7 +42,7 @@ from sealtrail.ledger.layout import (
 )
 from sealtrail.ledger.merkle import leaf_hashes
 from sealtrail.ledger.note import MAX_NOTE_BYTES
-from sealtrail.ledger.recover import MAX_SEALED_BYTES, handovers_of
+from sealtrail.ledger.recover import handovers_of
 from sealtrail.ledger.trail import TrailReader
 from sealtrail.ledger.volume import seal_volume
 from sealtrail.ledger.witnessed import read_witnessed, witnessed_size

@@ -120,6 +120,9 @@ ZSTD_MIN_MATCH: Final = 6
 # What a frame of a sealed volume may claim to unpack to: 1,024 entries of the largest size.
 MAX_UNPACKED_BYTES: Final = FRAME_ENTRIES * (MAX_ENTRY_BYTES + 2)
 
+# A line is about 130 bytes: this is the list of 30 thousand million entries.
+MAX_SEALED_BYTES: Final = 64 * 1024 * 1024
+
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sealtrail.ledger.files import Disk, read_file, refusals, replace
 from sealtrail.ledger.layout import (
+    MAX_SEALED_BYTES,
     PRUNED,
     SEALED,
     VOLUME_ENTRIES,
@@ -14,7 +15,7 @@ from sealtrail.ledger.layout import (
     sealed_lines,
     volume_name,
 )
-from sealtrail.ledger.recover import MAX_SEALED_BYTES, floor_of
+from sealtrail.ledger.recover import floor_of
 
 
 def prunable(folder: Path, end: int, *, volume_entries: int = VOLUME_ENTRIES) -> int:

@@ -30,6 +30,7 @@ from sealtrail.ledger.layout import (
     FRAME_ENTRIES,
     HANDOVERS,
     HISTORY,
+    MAX_SEALED_BYTES,
     PRUNED,
     SEALED,
     TEMPORARY,
@@ -45,9 +46,6 @@ from sealtrail.ledger.layout import (
 from sealtrail.ledger.merkle import CompactRange, leaf_hashes
 from sealtrail.ledger.note import MAX_NOTE_BYTES
 from sealtrail.ledger.volume import VolumeFile, whole_frames
-
-# A line is about 130 bytes: this is the list of 30 thousand million entries.
-MAX_SEALED_BYTES: Final = 64 * 1024 * 1024
 
 # The two last notes of the history are in here, cosignatures and all.
 _HISTORY_TAIL: Final = 2 * MAX_NOTE_BYTES

@@ -18,6 +18,7 @@ from sealtrail.ledger.files import open_reading, read_file
 from sealtrail.ledger.layout import (
     CHECKPOINT,
     FRAME_ENTRIES,
+    MAX_SEALED_BYTES,
     PRUNED,
     SEALED,
     TILE_LEVELS,
@@ -34,7 +35,7 @@ from sealtrail.ledger.layout import (
 from sealtrail.ledger.merkle import HASH_BYTES, climb, leaf_hashes, node_hash, root_of
 from sealtrail.ledger.note import MAX_NOTE_BYTES
 from sealtrail.ledger.recent import Recent
-from sealtrail.ledger.recover import MAX_SEALED_BYTES, floor_of
+from sealtrail.ledger.recover import floor_of
 from sealtrail.ledger.volume import VolumeFile, frame_at, tile_hashes, whole_frames
 from sealtrail.ledger.witnessed import merged, read_witnessed
 

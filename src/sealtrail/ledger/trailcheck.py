@@ -19,6 +19,7 @@ from sealtrail.ledger.layout import (
     HANDOVERS,
     HISTORY,
     KEYS_FOLDER,
+    MAX_SEALED_BYTES,
     PRUNED,
     SEALED,
     TILE_WIDTH,
@@ -35,7 +36,7 @@ from sealtrail.ledger.layout import (
 from sealtrail.ledger.merkle import CompactRange
 from sealtrail.ledger.note import MAX_NOTE_BYTES, Note, VerifyKey, base64_text
 from sealtrail.ledger.proof import range_hash
-from sealtrail.ledger.recover import MAX_SEALED_BYTES, active_volumes, floor_of, handovers_of
+from sealtrail.ledger.recover import active_volumes, floor_of, handovers_of
 from sealtrail.ledger.report import TrailReport
 from sealtrail.ledger.sign import read_vkey
 from sealtrail.ledger.trail import TrailReader
