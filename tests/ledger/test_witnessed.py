@@ -13,6 +13,7 @@ from sealtrail.ledger.proof import TlogProof
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.sign import open_key
 from sealtrail.ledger.witnessed import keep_witnessed, merged, read_witnessed, with_lines, witnessed_size
+from sealtrail.serve.evidence import check
 
 WITNESS = WitnessKey("w.example/1", ALGORITHMS["ed25519"], b"w" * 32)
 QUANTUM = WitnessKey("w.example/2", ALGORITHMS["ml-dsa-44"], b"q" * 32)
@@ -62,6 +63,13 @@ def test_a_quorum_anchors_and_without_the_policy_nothing_does(installed):
     assert "cosigned by w1, w2 up to 11" in audit(report).notes
     report = installed.verify()
     assert (report.verdict, report.anchored) == ("intact", False)
+
+
+def test_a_policy_out_of_the_folder_that_is_checked_is_said_to_be_one(installed, tmp_path):
+    for place, said in ((installed.data / "witnesses", True), (tmp_path / "kept", False)):
+        place.write_text("quorum none\n")
+        notes = check(installed.data, policy=place).notes
+        assert any("came from the folder" in note for note in notes) is said
 
 
 def test_a_cosignature_from_the_future_anchors_nothing(installed):

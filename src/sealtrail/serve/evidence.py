@@ -62,7 +62,7 @@ def check(
     folder = Folder(path)
     if folder.format.is_file() and folder.trails.is_dir():
         folder.check()
-    return verify(
+    report = verify(
         path,
         checkpoints=kept(checkpoints),
         keys=[read_vkey(key) for key in keys],
@@ -72,6 +72,12 @@ def check(
         handovers=[one for each in handovers for one in handovers_in(read_file(each, MAX_HANDOVER_BYTES))],
         revoked=given(path, revoked),
     )
+    if policy is not None and path.resolve() in policy.resolve().parents:
+        report.notes.append(
+            "the policy that was trusted came from the folder that was checked: whoever could rewrite one "
+            "could name other witnesses in the other. Keep a copy of it elsewhere, and give that."
+        )
+    return report
 
 
 def standalone_verifier() -> str:
