@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from sealtrail.errors import LedgerError, SealtrailError
+from sealtrail.errors import LedgerError, SealtrailError, UsageError
 from sealtrail.ledger.checkpoint import Checkpoint, history_notes, history_record
 from sealtrail.ledger.cosign import KEY_FILE, WitnessKey, open_witness_key
 from sealtrail.ledger.files import Disk, read_file, refusals, replace
@@ -77,9 +77,19 @@ class Vigil:
         self._notes: dict[str, Note] = {}
 
     def __enter__(self) -> Self:
-        """Raises LedgerError: ledger.locked, ledger.key, ledger.witness, ledger.io."""
-        with refusals(self._folder):
+        """Raises LedgerError: ledger.locked, ledger.key, ledger.witness, ledger.io.
+
+        UsageError (usage.path) for a folder that this user may not make.
+        """
+        try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except PermissionError as error:
+            raise UsageError(
+                "usage.path",
+                f"{self._folder} cannot be made: {error.strerror}",
+                hint="Name a folder of this user's with --dir or SEALTRAIL_WITNESS.",
+            ) from None
+        with refusals(self._folder):
             self._take()
             try:
                 self._open()
