@@ -153,3 +153,13 @@ def test_the_sample_logs_are_judged_on_the_command_line(
     assert (word or "anchored up to 600") in held.stdout
     proved = run("verify", log, "--key", key, "--checkpoint", kept, "-o", "json")
     assert json.loads(proved.stdout)["anchored"] is (not word)
+
+
+def test_the_numbers_of_emitters_are_facts_beside_the_verdict(run: Run, data: Path, tmp_path: Path) -> None:
+    done = run("verify", data, "--emitters")
+    assert done.exit_code == 0, done.output
+    assert "every number is there, once" in done.stdout
+    told = json.loads(run("verify", data, "--emitters", "--spool", tmp_path, "-o", "json").stdout)
+    assert told["verdict"] == "intact"
+    assert all(one["missing"] == 0 for one in told["emitters"]["emitters"])
+    assert run("verify", data, "--spool", tmp_path).exit_code == 2

@@ -69,6 +69,18 @@ def _print_verifier(ctx: click.Context, option: click.Parameter, value: bool) ->
     help="Root certificate (PEM) of the authority that timestamped checkpoints; may be repeated.",
 )
 @click.option(
+    "--emitters",
+    is_flag=True,
+    help="List what the numbers of every emitter say: gaps, repetitions, late arrivals, silent sources.",
+)
+@click.option(
+    "--spool",
+    "spools",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With --emitters: look there who lives; may be repeated. A running server's are known.",
+)
+@click.option(
     "--print-verifier",
     is_flag=True,
     is_eager=True,
@@ -88,6 +100,8 @@ def verify(
     policy: Path | None,
     entry: Path | None,
     tsa: tuple[Path, ...],
+    emitters: bool,
+    spools: tuple[Path, ...],
     form: str,
 ) -> None:
     """Check every entry of a data folder, a trail, an exported log or a proof against what was signed.
@@ -95,13 +109,26 @@ def verify(
     \b
     sealtrail verify sealtrail-data
     sealtrail verify sealtrail-data --checkpoint kept-elsewhere/audit.checkpoint
+    sealtrail verify sealtrail-data --emitters
     sealtrail verify --print-verifier > verify_sealtrail.py
 
-    Exits with 0 when intact, 1 when tampered, 2 when it could not be checked.
+    Exits with 0 when intact, 1 when tampered, or with --emitters incomplete, 2 when it could not be checked.
     """
     from sealtrail.serve.evidence import check
 
+    if spools and not emitters:
+        raise click.UsageError("--spool belongs to --emitters.")
     report = check(path, checkpoints, keys, policy, entry, tsa, handovers=handovers, revoked=revoked)
+    if emitters:
+        from sealtrail.serve.emitters import examine
+
+        facts = examine(path, spools)
+        if form == "json":
+            print_json({**report.document(), "emitters": facts})
+        else:
+            for line in [*report.lines(), *facts.lines()]:
+                click.echo(safe(line))
+        ctx.exit(report.exit_code or (0 if facts.is_whole else 1))
     if form == "json":
         print_json(report.document())
     else:

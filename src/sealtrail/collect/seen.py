@@ -31,7 +31,7 @@ RECENT: Final = 32_768
 # Emitters that are made up per request carry no position a sender could repeat. The whole form counts: a
 # sender may call its own emitter `http-front`.
 ONCE_PREFIX: Final = "http-"
-_ONCE: Final = re.compile(rf"{ONCE_PREFIX}[0-9a-f]{{32}}", re.ASCII)
+ONCE: Final = re.compile(rf"{ONCE_PREFIX}[0-9a-f]{{32}}", re.ASCII)
 
 
 class Intervals:
@@ -104,7 +104,7 @@ class Seen:
         return "conflict" if before is not None and before != hash(line) else "duplicate"
 
     def add(self, source: str, emitter: str, seq: int, line: bytes) -> None:
-        if emitter.startswith(ONCE_PREFIX) and _ONCE.fullmatch(emitter):
+        if emitter.startswith(ONCE_PREFIX) and ONCE.fullmatch(emitter):
             return
         numbers = self._emitters.get((source, emitter))
         if numbers is None:
