@@ -98,6 +98,7 @@ CODES: dict[str, str] = {
     "ledger.locked": "another process is the writer of this data folder",
     "ledger.key": "a signing key is missing, unreadable or too widely readable",
     "ledger.passphrase": "a signing key is under a passphrase that was not given, or not the right one",
+    "ledger.signer": "the process that holds the signing keys cannot be reached, or does not sign",
     "ledger.io": "the disk refused a write or a sync; what was not acknowledged may be lost",
     "ledger.entry": "an entry is empty or larger than 65,535 bytes",
     "ledger.witness": "a witness does not know what it cosigned before",

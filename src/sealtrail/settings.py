@@ -30,6 +30,7 @@ class LedgerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
     timestamp_url: str = ""  # RFC 3161 authority that checkpoints are stamped by; empty: none
     timestamp_ca: str = ""  # PEM file with the root of its certificate, and what lies between
     timestamp_seconds: float = 3600.0  # between two timestamps of a trail
+    signer: str = ""  # unix:/PATH of `sealtrail signer serve`, which holds the keys; empty: they are here
     passphrase_file: str = ""  # holds the passphrase of the signing keys; the environment wins over it
     witness_seconds: float = 10.0  # how often witnesses are asked to cosign what was signed
 

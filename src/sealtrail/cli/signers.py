@@ -116,3 +116,41 @@ def protect(remove: bool, data: Path) -> None:
     changed = put_under(data, under=not remove)
     what = "in the clear" if remove else "under the passphrase"
     advise(f"{' and '.join(changed)}: now {what}" if changed else f"all keys are {what} already")
+
+
+@signer.command()
+@click.option(
+    "--keys",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder of the private keys, this process's alone. Keys that are missing are made.",
+)
+@click.option(
+    "--listen",
+    metavar="unix:/PATH",
+    required=True,
+    help="Socket; whoever may open it may ask for signatures.",
+)
+@click.option("--origin", default="", help="Name of the installation for new keys, as [ledger] origin.")
+def serve(keys: Path, listen: str, origin: str) -> None:
+    """Hold the signing keys for a collector that cannot read them. Ends with SIGTERM.
+
+    \b
+    sealtrail signer serve --keys /var/lib/sealtrail-signer --listen unix:/run/sealtrail/signer.sock
+
+    The collector has [ledger] signer = "unix:/run/sealtrail/signer.sock". A checkpoint that contradicts what
+    was signed before is refused: a smaller one, or another of the same size.
+    """
+    from sealtrail.serve.passphrases import Passphrases
+    from sealtrail.serve.signing import SignerServer, address
+    from sealtrail.serve.stopping import Stop
+    from sealtrail.settings import LedgerSettings
+
+    with Stop(last=True) as stop:
+        holder = SignerServer(keys, address(listen), origin=origin, passphrase=Passphrases(LedgerSettings()))
+        with holder:
+            stop.then = holder.stop
+            stop.starting = False
+            advise("\n".join([f"signing at {listen} for", *holder.vkeys]))
+            if not stop.asked:
+                holder.serve()

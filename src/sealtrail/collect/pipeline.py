@@ -56,7 +56,7 @@ from sealtrail.ledger.note import Signer
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.recover import handovers_of
 from sealtrail.ledger.rotation import settle
-from sealtrail.ledger.sign import Passphrase, no_passphrase, open_key
+from sealtrail.ledger.sign import Passphrase, held_elsewhere, no_passphrase, open_key
 from sealtrail.settings import Settings
 from sealtrail.spool.rejects import Rejects
 
@@ -86,12 +86,14 @@ def open_trails(
     volume_entries: int = VOLUME_ENTRIES,
     succeed: bool = False,
     passphrase: Passphrase = no_passphrase,
+    signer: Callable[[str], Signer] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Trails:
     """The trails of a data folder, the latest generation of each open for appending and recovered.
 
     All or none: one that cannot be opened closes the others. `succeed` opens a new generation, for a folder
-    that was copied from another one. A crash on the way leaves one trail of the new generation at least, so
+    that was copied from another one. `signer` gives the signers of trails whose keys are not in the folder.
+    A crash on the way leaves one trail of the new generation at least, so
     the next call opens the same one, and never the one before it.
     """
     trails, keys = data / "trails", data / "keys"
@@ -102,8 +104,12 @@ def open_trails(
         logs = {}
         for base in TRAILS:
             trail = trail_name(base, generation)
-            settle(keys, trail, handovers_of(trails / trail))
-            key = open_key(keys, trail, origin=origin, passphrase=passphrase)
+            key: Signer
+            if signer is not None:
+                key = held_elsewhere(keys, trail, signer(trail), origin=origin)
+            else:
+                settle(keys, trail, handovers_of(trails / trail))
+                key = open_key(keys, trail, origin=origin, passphrase=passphrase)
             logs[trail] = Log.open(trails / trail, trail, key, volume_entries=volume_entries)
             opened.callback(logs[trail].close)
         reader = LedgerReader(data, volume_entries=volume_entries)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.errors import LedgerError, UsageError
 from sealtrail.ledger.files import Disk, open_reading, read_exactly, read_file, refusals, replace
-from sealtrail.ledger.note import ED25519, VerifyKey, base64_bytes, base64_text, check_name, malformed
+from sealtrail.ledger.note import ED25519, Signer, VerifyKey, base64_bytes, base64_text, check_name, malformed
 from sealtrail.ledger.protected import BEGIN, lock, unlock
 
 _SECRET_PREFIX: Final = "PRIVATE+KEY+"  # noqa: S105 - the marker of the form, not a secret
@@ -119,6 +119,32 @@ def open_key(
             else "",
         )
     return key
+
+
+def held_elsewhere(
+    keys: Path, trail: str, signer: Signer, *, origin: str = "", disk: Disk | None = None
+) -> Signer:
+    """The signer of a trail whose private key is not in the folder; its public half is kept there.
+
+    Raises LedgerError (ledger.key) where it is not the key of the trail, or where a private key is here too.
+    """
+    disk = disk or Disk()
+    public, private = keys / f"{trail}.vkey", keys / f"{trail}.key"
+    if private.exists():
+        raise LedgerError(
+            "ledger.key",
+            f"{private} is here, and [ledger] signer says that another process holds the key",
+            hint="Move it into the folder of the signer, or remove the setting.",
+        )
+    if origin and signer.key.name != f"{origin}/{trail}":
+        raise LedgerError("ledger.key", f"the signer has a key of {signer.key.name}, not of {origin}/{trail}")
+    if not public.exists():
+        with refusals(keys):
+            disk.mkdir(keys)
+        write_vkey(keys, trail, signer.key, disk)
+    elif read_vkey(public) != signer.key:
+        raise LedgerError("ledger.key", f"{public} is not the public half of the key that the signer has")
+    return signer
 
 
 def next_path(keys: Path, trail: str) -> Path:

@@ -29,6 +29,7 @@ from sealtrail.serve.backup import new_folder, private, sync_folders
 from sealtrail.serve.folder import Folder
 from sealtrail.serve.manifest import MANIFEST, Manifest, digest_of, files_in
 from sealtrail.serve.passphrases import Passphrases
+from sealtrail.serve.signing import signers
 from sealtrail.serve.writing import Collector
 from sealtrail.settings import load
 
@@ -83,6 +84,7 @@ def restore(
             partial,
             origin=settings.origin,
             passphrase=Passphrases(settings),
+            signer=signers(settings.signer),
             volume_entries=volume_entries,
             succeed=True,
         )

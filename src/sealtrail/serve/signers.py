@@ -112,6 +112,12 @@ def rotated(
                 f"{trail[:60]!r} is not a trail that is written here",
                 hint=f"Those are: {', '.join(sorted(written))}.",
             )
+    if load(folder.root).ledger.signer:
+        raise UsageError(
+            "usage.argument",
+            "the keys are held by another process, and it hands nothing over",
+            hint="Stop both, move the keys into this folder, remove [ledger] signer, and hand over then.",
+        )
     request = str(act["request"])
     signers = {
         trail: prepare(folder.keys, trail, read_vkey(folder.keys / f"{trail}.vkey"), passphrase=passphrase)

@@ -93,12 +93,16 @@ def _some(paths: list[Path]) -> str:
 def keys(folder: Folder) -> Iterator[Finding]:
     """The signing keys of the trails that are written, and the keys of HTTP clients."""
     check = "keys"
-    passphrase = Passphrases(load(folder.root).ledger)
+    settings = load(folder.root).ledger
+    passphrase = Passphrases(settings)
     there = [path.stem for path in folder.keys.glob("*.vkey")]
     generation = max((generation_of(name) for name in there if base_of(name) in TRAILS), default=1)
     for base in TRAILS:
         trail = trail_name(base, generation)
         path = folder.keys / f"{trail}.key"
+        if settings.signer and (folder.keys / f"{trail}.vkey").exists() and not path.exists():
+            yield ok(check, f"the key of {trail} is held by the signer at {settings.signer}")
+            continue
         if not path.exists():
             if (folder.trails / trail).exists():
                 todo = "Put the key back from where it was kept, or restore a backup: that opens successors."

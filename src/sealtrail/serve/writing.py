@@ -44,6 +44,7 @@ from sealtrail.serve.reads import Reads
 from sealtrail.serve.recording import placed
 from sealtrail.serve.retaining import left_positions
 from sealtrail.serve.signers import rotated
+from sealtrail.serve.signing import signers
 from sealtrail.serve.signing_in import SigningIn
 from sealtrail.serve.sparing import Sparing
 from sealtrail.serve.tailing import Tails
@@ -116,6 +117,7 @@ class Collector:
             folder.root,
             origin=self.settings.ledger.origin,
             passphrase=self.passphrase,
+            signer=signers(self.settings.ledger.signer),
             volume_entries=self._volume_entries,
         )
         for log in self.logs.values():
