@@ -105,7 +105,9 @@ PLANTS = [
     ("pure", "ledger.checkpoint", "time"),
     ("pure", "ledger.layout", "os"),
     ("pure", "ledger.heads", "time"),
+    ("pure", "ledger.policy", "os"),
     ("pure", "ledger.proof", "threading"),
+    ("pure", "ledger.witness", "http"),
     # Faces.
     ("faces", "cli.planted", "sealtrail.ledger.reader"),
     ("faces", "cli.planted", "sealtrail.store.columnar"),
