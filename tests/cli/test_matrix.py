@@ -70,7 +70,7 @@ WAYS = {
     "retain run": Way(FOLDER, "retain run --data {data}"),
     "hold place": Way("hold", "hold place matter --query * --reason tested"),
     "hold list": Way("hold", "hold list"),
-    "hold release": Way("hold", "hold release nothing --reason tested", 2, "not-found.hold"),
+    "hold release": Way("hold", "hold release matter --reason tested"),
     "rules check": Way(ANYBODY, "rules check"),
     "rules list": Way(ANYBODY, "rules list"),
     "rules test": Way(ANYBODY, "rules test"),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sealtrail.event import read
+from sealtrail.serve.holding import Wanted
 
 Serving = Callable[..., AbstractContextManager[Any]]
 
@@ -145,3 +146,12 @@ def test_taking_it_away_is_recorded(console, person):
 
 def test_retention_is_on_the_page(person):
     assert "2,200 days" in person("auditor").get("/reports").text
+
+
+def test_legal_holds_are_on_the_page_of_who_may_place_them(console, person):
+    wanted = Wanted("case-17", "<b>Alice</b>", query="user.id:alice")
+    console.served.collector.holding.place(wanted, "rita")
+    page = person("auditor").get("/reports").text
+    assert "case-17" in page
+    assert "&lt;b&gt;Alice" in page
+    assert "Legal holds" not in person("analyst").get("/reports").text

@@ -17,7 +17,7 @@ from sealtrail.console.frame import HEADERS, Frame
 from sealtrail.errors import BusyError, NotFoundError, QueryError, UsageError
 from sealtrail.web.answers import Told
 from sealtrail.web.caller import Caller
-from sealtrail.web.protocols import Complying
+from sealtrail.web.protocols import Complying, Holder
 from sealtrail.web.routes import Route
 from sealtrail.web.threads import Threads
 
@@ -77,12 +77,15 @@ class Shelf(Protocol):
 
 
 class Reports:
-    """Handlers over the shelf, and what retention says."""
+    """Handlers over the shelf, what retention says, and the legal holds."""
 
-    def __init__(self, frame: Frame, shelf: Shelf, complying: Complying, threads: Threads) -> None:
+    def __init__(
+        self, frame: Frame, shelf: Shelf, complying: Complying, holder: Holder, threads: Threads
+    ) -> None:
         self._frame = frame
         self._shelf = shelf
         self._complying = complying
+        self._holder = holder
         self._threads = threads
 
     def routes(self) -> list[Route]:
@@ -149,6 +152,7 @@ class Reports:
                 "frameworks": self._shelf.frameworks(),
                 "kept": self._shelf.reports(),
                 "trails": self._complying.retention(),
+                "holds": self._holder.holds() if caller.may("hold") else [],
             }
 
         values = await self._threads.run(found)

@@ -79,7 +79,7 @@ class Doors:
         finder, triage = Finding(collector.reading), Triaging(collector.guard)
         evidence = Vouching(collector.folder, collector.reading, collector.anchors, collector.cosigning)
         blocker = Responding(collector.guard)
-        complying = Complying(collector)
+        complying, holder = Complying(collector), Holder(collector.holding)
         routes = [
             *Door(collector.pipeline, collector.rejects, collector.settings.intake).routes(),
             *Looking(finder, threads).routes(),
@@ -89,7 +89,7 @@ class Doors:
             *Blocking(blocker, self._stopping).routes(),
             *Alerts(triage, threads).routes(),
             *Compliance(complying, threads).routes(),
-            *Holding(Holder(collector.holding), threads).routes(),
+            *Holding(holder, threads).routes(),
             *Tailing(collector.tails.open, threads, self._stopping).routes(),
             *Tiling(evidence, threads).routes(),
             *health_routes(collector.health),
@@ -98,7 +98,7 @@ class Doors:
             *home_routes(version("sealtrail")),
             *self._assets.routes(),
             *Signing(frame, collector.signing_in).routes(),
-            *Reports(frame, KeptReports(collector), complying, threads).routes(),
+            *Reports(frame, KeptReports(collector), complying, holder, threads).routes(),
             *Reviews(frame, complying, threads).routes(),
             *AlertPages(frame, triage, blocker, threads).routes(),
             *BlockPages(frame, blocker, threads).routes(),
