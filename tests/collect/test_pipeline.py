@@ -76,6 +76,22 @@ def test_the_same_identity_with_other_bytes_is_kept_aside_and_counted(open_write
         assert len(entries(built, "access")) == 1
 
 
+def test_conflicts_are_told_in_the_ledger_the_first_at_once_and_the_rest_before_the_writer_ends(
+    open_writer, tmp_path: Path
+) -> None:
+    with open_writer() as built:
+        built.pipeline.submit("key:1", [line(0)]).result(5)
+        for number in range(4):
+            built.pipeline.submit("key:1", [line(0, message=f"forged {number}")]).result(5)
+        (told,) = [e for e in entries(built, "audit") if e["event.action"] == "sealtrail.conflict"]
+        assert told["sealtrail.source"] == "collector"
+        assert told["sealtrail.details"] == {"conflicts": 1, "sources": {"key:1": 1}}
+    with open_writer() as built:
+        told = [e for e in entries(built, "audit") if e["event.action"] == "sealtrail.conflict"]
+        assert [e["sealtrail.details"]["conflicts"] for e in told] == [1, 3]
+        assert {e["sealtrail.range.first"] for e in told} == {0}
+
+
 def test_another_source_may_use_the_same_numbers(open_writer, tmp_path: Path) -> None:
     with open_writer() as built:
         built.pipeline.submit("key:attacker", [line(0, message="first")]).result(5)

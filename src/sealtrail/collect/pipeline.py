@@ -29,6 +29,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from sealtrail.collect.conflicts import Conflicts
 from sealtrail.collect.own import Voice, head_event, rotate_event, successor_event
 from sealtrail.collect.seen import Seen
 from sealtrail.collect.timing import Spread
@@ -209,6 +210,7 @@ class Pipeline:
         self._refusing: SealtrailError | None = None
         self._last = max((log.last_ingested() for log in logs.values()), default="")
         self._voice = Voice(clock)
+        self._conflicts = Conflicts()
         self._news = False
         self._signed_at = clock()
         self.syncs = Spread()
@@ -331,6 +333,8 @@ class Pipeline:
         try:
             while self._turn():
                 pass
+            if self._conflicts:
+                self._commit([], 0)
             if self._news:
                 self._sign()
             self._keep_seen()
@@ -394,6 +398,7 @@ class Pipeline:
         fresh: dict[str, list[Entry]] = {trail: [] for trail in self._logs}
         try:
             told = [(item, *self._sort(item, moment, start, fresh)) for item in batch]
+            self._tell_conflicts(moment, start, fresh, last=not batch)
             self._write(fresh)
         except Exception as error:
             for item in batch:
@@ -431,8 +436,18 @@ class Pipeline:
             else:
                 conflicts += 1
                 self._rejects.conflict(source, emitter, seq, line)
+                self._conflicts.add(source, emitter, seq)
         end = {trail: start[trail] + len(entries) for trail, entries in fresh.items()}
         return duplicates, conflicts, {t: (first[t], end[t]) for t in fresh if first[t] < end[t]}
+
+    def _tell_conflicts(
+        self, moment: str, start: Position, fresh: dict[str, list[Entry]], *, last: bool
+    ) -> None:
+        """In the commit that found them, so that it needs no room in the queue and is not lost with it."""
+        event = self._conflicts.due(self._clock(), last=last)
+        if event is not None:
+            lines = [self._voice.line(event)]
+            self._sort(Submission(self._voice.source, lines, 0, Future()), moment, start, fresh)
 
     def _answer(
         self,
