@@ -80,7 +80,7 @@ WAYS = {
     "key revoke": Way(FOLDER, "key revoke {spare} --data {data}"),
     "signer list": Way(FOLDER, "signer list --data {data}"),
     "signer protect": Way(FOLDER, "signer protect --data {data}", 2, "usage.setting"),
-    "signer serve": Way(FOLDER, "signer serve --keys {out}/k --listen unix:{out}/s", None),
+    "signer serve": Way(FOLDER, "signer serve --keys {data}/keys --listen unix:{out}/s", None),
     "signer rotate": Way(FOLDER, "signer rotate --data {data}"),
     "signer revoke": Way(FOLDER, "signer revoke audit --since 1 --data {data}"),
     "person add": Way(FOLDER, "person add ann --role viewer --password-stdin --data {data}"),
