@@ -163,3 +163,16 @@ def test_the_numbers_of_emitters_are_facts_beside_the_verdict(run: Run, data: Pa
     assert told["verdict"] == "intact"
     assert all(one["missing"] == 0 for one in told["emitters"]["emitters"])
     assert run("verify", data, "--spool", tmp_path).exit_code == 2
+
+
+def test_an_index_that_says_otherwise_is_told_and_repaired_on_request(run: Run, copy: Path) -> None:
+    assert run("rebuild", "--data", copy).exit_code == 0
+    assert run("verify", copy, "--store").exit_code == 0
+    for segment in (copy / "store").glob("*.parquet"):
+        segment.unlink()
+    done = run("verify", copy, "--store", "-o", "json")
+    assert (done.exit_code, json.loads(done.stdout)["verdict"]) == (1, "intact")
+    assert json.loads(done.stdout)["store"]["counts"]["missing"] > 0
+    assert run("verify", copy, "--store", "--repair").exit_code == 0
+    assert run("verify", copy, "--store").exit_code == 0
+    assert run("verify", copy, "--repair").exit_code == 2

@@ -68,6 +68,10 @@ def _print_verifier(ctx: click.Context, option: click.Parameter, value: bool) ->
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Root certificate (PEM) of the authority that timestamped checkpoints; may be repeated.",
 )
+@click.option("--store", is_flag=True, help="Lay the index beside the ledger, row by row.")
+@click.option(
+    "--repair", is_flag=True, help="With --store: make the index again from the ledger where they differ."
+)
 @click.option(
     "--emitters",
     is_flag=True,
@@ -100,6 +104,8 @@ def verify(
     policy: Path | None,
     entry: Path | None,
     tsa: tuple[Path, ...],
+    store: bool,
+    repair: bool,
     emitters: bool,
     spools: tuple[Path, ...],
     form: str,
@@ -109,32 +115,40 @@ def verify(
     \b
     sealtrail verify sealtrail-data
     sealtrail verify sealtrail-data --checkpoint kept-elsewhere/audit.checkpoint
-    sealtrail verify sealtrail-data --emitters
+    sealtrail verify sealtrail-data --store --emitters
     sealtrail verify --print-verifier > verify_sealtrail.py
 
-    Exits with 0 when intact, 1 when tampered, or with --emitters incomplete, 2 when it could not be checked.
+    Exits with 0 when intact, 1 when tampered, or where the index
+    (--store) or the numbers of emitters (--emitters) say otherwise, 2 when it could not be checked.
     """
     from sealtrail.serve.evidence import check
 
-    if spools and not emitters:
-        raise click.UsageError("--spool belongs to --emitters.")
+    if (spools and not emitters) or (repair and not store):
+        raise click.UsageError("--spool belongs to --emitters, and --repair to --store.")
     report = check(path, checkpoints, keys, policy, entry, tsa, handovers=handovers, revoked=revoked)
+    code = report.exit_code
+    document, lines = report.document(), [*report.lines()]
+    if store:
+        from sealtrail.serve.comparing import compared
+
+        # A ledger that was tampered with is no measure for anything.
+        found = compared(path, repair=repair and report.verdict != "tampered")
+        document["store"] = found
+        lines += found.lines()
+        code = code or (0 if found.is_settled else 1)
     if emitters:
         from sealtrail.serve.emitters import examine
 
         facts = examine(path, spools)
-        if form == "json":
-            print_json({**report.document(), "emitters": facts})
-        else:
-            for line in [*report.lines(), *facts.lines()]:
-                click.echo(safe(line))
-        ctx.exit(report.exit_code or (0 if facts.is_whole else 1))
+        document["emitters"] = facts
+        lines += facts.lines()
+        code = code or (0 if facts.is_whole else 1)
     if form == "json":
-        print_json(report.document())
+        print_json(document)
     else:
-        for line in report.lines():
+        for line in lines:
             click.echo(safe(line))
-    ctx.exit(report.exit_code)
+    ctx.exit(code)
 
 
 @click.command()

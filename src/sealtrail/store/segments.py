@@ -60,7 +60,7 @@ def write(folder: Path, name: str, parts: Iterable[pa.Table], ids: Mapping[str, 
     """
     beside = folder / f"{name}.new"
     descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    summary = _Summary()
+    summary = Summary()
     try:
         with os.fdopen(descriptor, "wb") as file:
             with pq.ParquetWriter(file, SCHEMA, **_options(ids)) as writer:
@@ -96,7 +96,7 @@ def ids_of(sample: pa.Table) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-class _Summary:
+class Summary:
     """What the manifest says of a segment, gathered while it is written."""
 
     def __init__(self) -> None:
