@@ -85,3 +85,16 @@ def test_a_manifest_that_is_none_is_refused(folder):
     (folder / "manifest.json").write_bytes(b"{")
     with pytest.raises(UsageError):
         Segments(folder)
+
+
+def test_bounds_in_a_file_that_leave_its_rows_out_are_told(folder):
+    path = segment(folder)
+    data = path.read_bytes()
+    at = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    head, foot = data[:at], data[at:]
+    assert b"10.0.0.1" in foot
+    # Every cell is what it was, and DuckDB reads none of them for `client.ip:10.0.0.1`.
+    path.write_bytes(head + foot.replace(b"10.0.0.1", b"10.0.0.0"))
+    rows, troubles = drawn(folder)
+    assert rows == 4
+    assert "other bounds of client.ip than its rows have" in troubles[0]

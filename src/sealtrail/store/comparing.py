@@ -11,9 +11,10 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sealtrail.errors import UsageError
@@ -105,6 +106,12 @@ class Segments:
                     if rows.metadata.row_group(number).num_rows > MAX_PART_ROWS:
                         raise UsageError("usage.format", f"its part {number} is larger than any we write")
                     part = _conformed(rows.read_row_group(number))
+                    hidden = _hidden(rows.metadata.row_group(number), part)
+                    if hidden:
+                        self._troubles.append(
+                            f"part {number} of {segment.file} states other bounds of {', '.join(hidden)} "
+                            "than its rows have: queries pass it over"
+                        )
                     if len(part):
                         summary.add(part)
                         yield SegmentPart(f"{segment.file}, part {number}", part)
@@ -141,6 +148,30 @@ class SegmentPart:
                 if want != have:
                     wrong[row] = (*wrong.get(row, ()), name)
         return wrong
+
+
+def _hidden(group: Any, part: pa.Table) -> list[str]:
+    """Columns whose stated bounds leave out a value: by these a query skips the rows without reading them."""
+    wrong = []
+    for at in range(group.num_columns):
+        column = group.column(at)
+        stated, name = column.statistics, column.path_in_schema
+        if stated is None or name not in SCHEMA.names:
+            continue
+        nulls = part[name].null_count
+        if stated.has_null_count and stated.null_count != nulls:
+            wrong.append(name)
+        elif stated.has_min_max and nulls < len(part):
+            bounds: Any = pc.min_max(part[name]).as_py()
+            low, high, least, most = map(_binary, (stated.min, stated.max, bounds["min"], bounds["max"]))
+            if not (low <= least and most <= high):
+                wrong.append(name)
+    return wrong
+
+
+def _binary(value: Any) -> Any:
+    """As Parquet compares it: texts by their bytes."""
+    return value.encode() if isinstance(value, str) else value
 
 
 def _conformed(rows: pa.Table) -> pa.Table:
