@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import struct
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.errors import LedgerError, UsageError
-from sealtrail.ledger.files import Disk, open_reading, read_exactly, refusals, replace
+from sealtrail.ledger.files import Disk, refusals, replace
 from sealtrail.ledger.note import (
     COSIGNATURE_V1,
     COSIGNATURES,
@@ -24,6 +23,7 @@ from sealtrail.ledger.note import (
     cosigned,
     malformed,
 )
+from sealtrail.ledger.sign import secret_in
 
 KEY_FILE: Final = "witness.key"
 VKEY_FILE: Final = "witness.vkey"
@@ -32,7 +32,6 @@ ALGORITHMS: Final = {"ed25519": COSIGNATURE_V1, "ml-dsa-44": ML_DSA_44}
 
 _SECRET_PREFIX: Final = "PRIVATE+KEY+"  # noqa: S105 - the marker of the form, not a secret
 _SEED_BYTES: Final = 32
-_MAX_KEY_BYTES: Final = 4096
 
 # The name is hashed with its length in one byte (tlog-cosignature).
 MAX_NAME_BYTES: Final = 255
@@ -124,20 +123,9 @@ def _make(folder: Path, name: str, algorithm: str, disk: Disk) -> None:
 
 
 def _load(path: Path) -> WitnessKey:
-    with refusals(path):
-        fd = open_reading(path)
     try:
-        mode = os.fstat(fd).st_mode & 0o777
-        if mode & 0o077:
-            raise LedgerError(
-                "ledger.key",
-                f"{path} can be read by others (mode {mode:04o})",
-                hint=f"Run `chmod 600 {path}`, and ask who may have copied it meanwhile.",
-            )
-        data = read_exactly(fd, _MAX_KEY_BYTES, 0)
-    finally:
-        os.close(fd)
-    try:
-        return WitnessKey.from_secret_text(data.decode("ascii").removesuffix("\n"))
-    except (UnicodeDecodeError, LedgerError):
+        return WitnessKey.from_secret_text(secret_in(path).removesuffix("\n"))
+    except LedgerError as error:
+        if error.code == "ledger.key":
+            raise
         raise LedgerError("ledger.key", f"{path} is not the private key of a witness") from None

@@ -218,7 +218,7 @@ def load_key(path: Path, passphrase: Passphrase = no_passphrase) -> TrailKey:
     Raises LedgerError (ledger.key) also where others can read it, (ledger.passphrase) where it is under a
     passphrase and the right one is not there.
     """
-    text = _secret(path)
+    text = secret_in(path)
     public = _locked_to(path, text)
     secret = passphrase() if public is not None else None
     if public is not None and secret is None:
@@ -245,12 +245,12 @@ def load_key(path: Path, passphrase: Passphrase = no_passphrase) -> TrailKey:
 
 def public_of(path: Path) -> VerifyKey:
     """The public half of the private key in a file; no passphrase is needed. Raises as `load_key` does."""
-    return _locked_to(path, _secret(path)) or load_key(path).key
+    return _locked_to(path, secret_in(path)) or load_key(path).key
 
 
 def is_locked(path: Path) -> bool:
     """Is the private key in a file under a passphrase? Raises as `load_key` does."""
-    return _locked_to(path, _secret(path)) is not None
+    return _locked_to(path, secret_in(path)) is not None
 
 
 def _locked_to(path: Path, text: str) -> VerifyKey | None:
@@ -264,8 +264,8 @@ def _locked_to(path: Path, text: str) -> VerifyKey | None:
         raise LedgerError("ledger.key", f"{path} does not name the key in it") from None
 
 
-def _secret(path: Path) -> str:
-    """The text of a file that nobody else can read."""
+def secret_in(path: Path) -> str:
+    """The text of a key file that nobody else can read. Raises LedgerError (ledger.key)."""
     try:
         fd = open_reading(path)
     except OSError as error:
