@@ -186,3 +186,12 @@ def test_a_public_key_stands_on_one_line_with_an_end(tmp_path):
     (tmp_path / "x.vkey").write_text(text)
     with pytest.raises(LedgerError, match="one line"):
         read_vkey(tmp_path / "x.vkey")
+
+
+def test_a_private_key_that_is_gone_is_not_made_anew(tmp_path):
+    key = open_key(tmp_path / "keys", "audit").key
+    (tmp_path / "keys" / "audit.key").unlink()
+    with pytest.raises(LedgerError, match="is gone"):
+        open_key(tmp_path / "keys", "audit")
+    assert read_vkey(tmp_path / "keys" / "audit.vkey") == key
+    assert not (tmp_path / "keys" / "audit.key").exists()

@@ -96,6 +96,14 @@ def open_key(
     disk = disk or Disk()
     path = keys / f"{trail}.key"
     if not path.exists():
+        public = keys / f"{trail}.vkey"
+        if public.exists():  # never by a crash: the private half is written first
+            raise LedgerError(
+                "ledger.key",
+                f"{path} is gone, and {public} says that the trail has a key",
+                hint="Put it back, or name the process that holds it with [ledger] signer. Where it is lost, "
+                "`sealtrail restore` goes on in successor trails under new keys.",
+            )
         _make(keys, trail, origin, disk, passphrase)
     _guard(keys)
     key = load_key(path, passphrase)
