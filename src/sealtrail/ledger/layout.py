@@ -77,6 +77,21 @@ def timestamp_of(name: str) -> tuple[int, str] | None:
     return (int(found[1]), found[2]) if found is not None else None
 
 
+def key_name(trail: str) -> str:
+    """In the folder of keys: the private key of a trail."""
+    return f"{trail}.key"
+
+
+def next_key_name(trail: str) -> str:
+    """In the folder of keys: the private key that a trail is to be handed over to."""
+    return f"{trail}.key.next"
+
+
+def vkey_name(trail: str) -> str:
+    """In the folder of keys: the public key of a trail."""
+    return f"{trail}.vkey"
+
+
 def is_ledger_name(name: str) -> bool:
     """Does a file of this name belong in a trail folder?"""
     return (

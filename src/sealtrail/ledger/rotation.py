@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sealtrail.ledger.files import Disk, refusals
 from sealtrail.ledger.handover import Handover
-from sealtrail.ledger.layout import TEMPORARY
+from sealtrail.ledger.layout import TEMPORARY, key_name
 from sealtrail.ledger.note import VerifyKey
 from sealtrail.ledger.sign import (
     Passphrase,
@@ -58,7 +58,7 @@ def settle(keys: Path, trail: str, handovers: Sequence[Handover], disk: Disk | N
     path = next_path(keys, trail)
     for half in (
         path,
-        keys / f"{trail}.key",
+        keys / key_name(trail),
     ):  # a crash while a key was written leaves it in a file of no use
         left = half.with_name(half.name + TEMPORARY)
         if left.exists():
@@ -70,7 +70,7 @@ def settle(keys: Path, trail: str, handovers: Sequence[Handover], disk: Disk | N
         destroy(path, disk)
         return True
     write_vkey(keys, trail, new, disk)
-    old = keys / f"{trail}.key"
+    old = keys / key_name(trail)
     with refusals(path):
         _overwrite(old)
         disk.rename(path, old)
@@ -84,7 +84,7 @@ def protect(keys: Path, trail: str, passphrase: Passphrase, *, under: bool, disk
     To be called while nobody writes the trail. What the key was stored in before is overwritten.
     """
     disk = disk or Disk()
-    path = keys / f"{trail}.key"
+    path = keys / key_name(trail)
     key = load_key(path, passphrase)
     if is_locked(path) == under:
         return False

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.errors import LedgerError, UsageError
 from sealtrail.ledger.files import Disk, open_reading, read_exactly, read_file, refusals, replace
+from sealtrail.ledger.layout import key_name, next_key_name, vkey_name
 from sealtrail.ledger.note import ED25519, Signer, VerifyKey, base64_bytes, base64_text, check_name, malformed
 from sealtrail.ledger.protected import BEGIN, lock, unlock
 
@@ -94,9 +95,9 @@ def open_key(
     is another log.
     """
     disk = disk or Disk()
-    path = keys / f"{trail}.key"
+    path = keys / key_name(trail)
     if not path.exists():
-        public = keys / f"{trail}.vkey"
+        public = keys / vkey_name(trail)
         if public.exists():  # never by a crash: the private half is written first
             raise LedgerError(
                 "ledger.key",
@@ -115,7 +116,7 @@ def open_key(
             f"ledger.origin is {origin!r}, but {path} was made for {key.key.name!r}",
             hint="Put the old origin back: an origin is the name of a log and cannot change.",
         )
-    public = keys / f"{trail}.vkey"
+    public = keys / vkey_name(trail)
     if not public.exists():  # a crash fell between the two files
         write_vkey(keys, trail, key.key, disk)
     elif read_vkey(public) != key.key:
@@ -137,7 +138,7 @@ def held_elsewhere(
     Raises LedgerError (ledger.key) where it is not the key of the trail, or where a private key is here too.
     """
     disk = disk or Disk()
-    public, private = keys / f"{trail}.vkey", keys / f"{trail}.key"
+    public, private = keys / vkey_name(trail), keys / key_name(trail)
     if private.exists():
         raise LedgerError(
             "ledger.key",
@@ -157,12 +158,12 @@ def held_elsewhere(
 
 def next_path(keys: Path, trail: str) -> Path:
     """Where the key waits that a trail is to be handed over to."""
-    return keys / f"{trail}.key.next"
+    return keys / next_key_name(trail)
 
 
 def write_vkey(keys: Path, trail: str, key: VerifyKey, disk: Disk) -> None:
     """Put the public key of a trail in its place."""
-    public = keys / f"{trail}.vkey"
+    public = keys / vkey_name(trail)
     with refusals(public):
         replace(disk, public, f"{key.text}\n".encode())
 
@@ -198,7 +199,7 @@ def _make(keys: Path, trail: str, origin: str, disk: Disk, passphrase: Passphras
     with refusals(keys):
         disk.mkdir(keys)
     # The public half can be made again from the secret one, not the other way round: so this order.
-    write_key(keys / f"{trail}.key", key, disk, passphrase)
+    write_key(keys / key_name(trail), key, disk, passphrase)
     write_vkey(keys, trail, key.key, disk)
 
 

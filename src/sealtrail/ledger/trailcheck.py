@@ -30,6 +30,7 @@ from sealtrail.ledger.layout import (
     is_ledger_name,
     sealed_lines,
     sealed_text,
+    vkey_name,
     volume_level,
     volume_name,
 )
@@ -206,7 +207,7 @@ class TrailCheck:
         if given:
             self.chain, self.report.key_source = self._anchors.chain(given, self.handovers), "given"
             if folder_key is not None and folder_key not in self.chain.keys:
-                place = f"{KEYS_FOLDER}/{self.name}.vkey"
+                place = f"{KEYS_FOLDER}/{vkey_name(self.name)}"
                 self.report.problem(None, "it is not the key that was given for this log", place)
         elif folder_key is not None:
             self.chain, self.report.key_source = self._anchors.chain((folder_key,), self.handovers), "folder"

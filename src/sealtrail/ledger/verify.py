@@ -45,6 +45,7 @@ from sealtrail.ledger.layout import (
     TRAIL_NAME,
     TRAILS_FOLDER,
     VOLUME_ENTRIES,
+    vkey_name,
 )
 from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.note import MAX_NOTE_BYTES, VerifyKey, base64_text
@@ -145,7 +146,7 @@ def _check_trails(
     try:
         # (0) to (3)
         for name, folder in folders.items():
-            key_file = data / KEYS_FOLDER / f"{name}.vkey"
+            key_file = data / KEYS_FOLDER / vkey_name(name)
             checks[name] = TrailCheck(folder, key_file, anchors, pool, entries)
             checks[name].run()
         reports = {name: check.report for name, check in checks.items()}

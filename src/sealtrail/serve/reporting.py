@@ -33,7 +33,7 @@ from sealtrail.comply.sampling import PROVED_EXCEPTIONS, drawn
 from sealtrail.errors import QueryError, SealtrailError, UsageError
 from sealtrail.event import Fields, Position
 from sealtrail.ledger.checkpoint import Checkpoint
-from sealtrail.ledger.layout import VOLUME_ENTRIES
+from sealtrail.ledger.layout import KEYS_FOLDER, VOLUME_ENTRIES, vkey_name
 from sealtrail.ledger.note import base64_text
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.report import Report as Verified
@@ -331,12 +331,12 @@ def _heads(folder: Folder, reading: Reading, files: dict[str, bytes]) -> list[He
     """The checkpoint and the public key of each trail, as files beside the report."""
     heads = []
     for trail in reading.ledger.trails():
-        checkpoint, key = f"checkpoints/{trail}.checkpoint", f"keys/{trail}.vkey"
+        checkpoint, key = f"checkpoints/{trail}.checkpoint", f"{KEYS_FOLDER}/{vkey_name(trail)}"
         try:
             note = reading.ledger.checkpoint(trail)
             stated, _ = Checkpoint.from_note(note)
             files[checkpoint] = note
-            files[key] = (folder.keys / f"{trail}.vkey").read_bytes()
+            files[key] = (folder.keys / vkey_name(trail)).read_bytes()
         except (SealtrailError, OSError):
             files.pop(checkpoint, None)
             heads.append(Head(trail, "", 0, "", "", ""))  # verification says what is wrong with it

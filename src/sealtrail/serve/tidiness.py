@@ -11,6 +11,7 @@ from typing import Final
 from sealtrail.accounts.keys import Keys
 from sealtrail.errors import LedgerError, SealtrailError
 from sealtrail.event import TRAILS, base_of, generation_of, trail_name
+from sealtrail.ledger.layout import key_name, vkey_name
 from sealtrail.ledger.sign import is_locked, open_key, public_of, read_vkey
 from sealtrail.serve.findings import Finding, fail, ok, warn
 from sealtrail.serve.folder import Folder
@@ -99,8 +100,8 @@ def keys(folder: Folder) -> Iterator[Finding]:
     generation = max((generation_of(name) for name in there if base_of(name) in TRAILS), default=1)
     for base in TRAILS:
         trail = trail_name(base, generation)
-        path = folder.keys / f"{trail}.key"
-        if settings.signer and (folder.keys / f"{trail}.vkey").exists() and not path.exists():
+        path = folder.keys / key_name(trail)
+        if settings.signer and (folder.keys / vkey_name(trail)).exists() and not path.exists():
             yield ok(check, f"the key of {trail} is held by the signer at {settings.signer}")
             continue
         if not path.exists():
@@ -110,7 +111,7 @@ def keys(folder: Folder) -> Iterator[Finding]:
             continue
         try:
             if is_locked(path) and passphrase() is None:
-                same = public_of(path) == read_vkey(folder.keys / f"{trail}.vkey")
+                same = public_of(path) == read_vkey(folder.keys / vkey_name(trail))
                 if not same:
                     raise LedgerError("ledger.key", f"{path} and its .vkey are of two keys")
                 yield ok(check, f"the key of {trail} is private, and under a passphrase that is not here")
