@@ -304,8 +304,9 @@ def test_the_audit_list_grows_with_every_request_for_ever(tutorial, ours) -> Non
             counts.append(int(server.request("GET", "/objects")[2]))
         return counts[2] - counts[1]
 
-    assert growth(tutorial) >= 300
-    assert growth(ours) < 300
+    # One each and more, less what the garbage collector happens to find of a server's own meanwhile.
+    assert growth(tutorial) > 200
+    assert growth(ours) < 200
 
 
 def test_the_request_id_is_never_set(tutorial, ours) -> None:
