@@ -16,6 +16,9 @@ LOG = TrailKey("a.example/x/audit", b"0" * 32)
 WITNESSES = [TrailKey(f"w{n}.example/w", bytes([n]) * 32) for n in range(3)]
 KEYS = [VerifyKey(w.key.name, COSIGNATURE_V1, w.key.public) for w in WITNESSES]
 
+# A log's own key, dressed up as that of a witness.
+SAME = VerifyKey("me", COSIGNATURE_V1, LOG.key.public)
+
 TEXT = f"""
 # who we trust
 log {LOG.key.text} https://a.example/
@@ -98,3 +101,20 @@ def test_a_witness_anchors_a_log_and_its_absence_is_not_skipped(grown, tmp_path)
     path.write_bytes(cosigned(Note.from_bytes(path.read_bytes()), 0).data)
     report = verify(tmp_path / "out", policy=policy, workers=1)
     assert (report.verdict, report.anchored) == ("intact", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"witness a {KEYS[0].text}\nwitness b {KEYS[0].text}\n", "for a as well"),
+        (f"witness a {KEYS[0].text}\nwitness b {KEYS[1].text}\ngroup g 2 a a\n", "count twice"),
+        (f"log {LOG.key.text}\nwitness a {LOG.key.text}\n", "of a log"),
+        (
+            f"log {LOG.key.text}\nwitness a {VerifyKey('me', COSIGNATURE_V1, LOG.key.public).text}\n",
+            "for a log as well",
+        ),
+    ],
+)
+def test_one_key_vouches_once_and_a_log_not_for_itself(text, why):
+    with pytest.raises(LedgerError, match=why):
+        Policy.from_text(text)

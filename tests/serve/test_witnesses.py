@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from sealtrail.cli.main import main
 from sealtrail.errors import NotFoundError, UsageError
 from sealtrail.ledger.cosign import ALGORITHMS, WitnessKey
+from sealtrail.ledger.note import COSIGNATURE_V1, VerifyKey
 from sealtrail.ledger.policy import Policy
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.sign import TrailKey
@@ -145,7 +146,8 @@ def test_a_file_that_cannot_be_read_is_refused(folder, text):
 
 
 def test_too_many_witnesses_are_refused(folder):
-    lines = [f"witness n{n} {KEYS[0].text}\n" for n in range(witnesses.MAX_WITNESSES + 1)]
+    keys = [VerifyKey(f"n{n}", COSIGNATURE_V1, bytes([n]) * 32) for n in range(witnesses.MAX_WITNESSES + 1)]
+    lines = [f"witness {key.name} {key.text}\n" for key in keys]
     folder.witnesses.write_text("".join(lines))
     with pytest.raises(UsageError, match="more than 32"):
         trust_of(folder)

@@ -8,7 +8,7 @@ quorum <name|none>
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -47,11 +47,13 @@ class Policy(msgspec.Struct, frozen=True):
                 case ["log", vkey] | ["log", vkey, _]:
                     logs.append(VerifyKey.from_text(vkey))
                 case ["witness", name, vkey, *url] if len(url) < 2 and _free(name, witnesses, groups):
-                    witnesses[name] = VerifyKey.from_text(vkey)
+                    witnesses[name] = _witness(vkey, number)
                     urls.update((name, one) for one in url)
                 case ["group", name, needed, *members] if members and _free(name, witnesses, groups):
                     if any(member not in witnesses and member not in groups for member in members):
                         raise malformed(f"line {number} of the policy: a member is not defined above it")
+                    if len(set(members)) < len(members):
+                        raise malformed(f"line {number} of the policy: a member would count twice")
                     groups[name] = Group(_needed(needed, len(members), number), tuple(members))
                 case ["quorum", name] if not quorum and (
                     name == "none" or name in witnesses or name in groups
@@ -59,6 +61,7 @@ class Policy(msgspec.Struct, frozen=True):
                     quorum = name
                 case _:
                     raise malformed(f"line {number} of the policy cannot be read")
+        _check_apart(logs, witnesses)
         return cls(tuple(logs), witnesses, groups, quorum or "none", urls)
 
     def cosigned(self, note: Note, now: int) -> tuple[bool, list[str]]:
@@ -79,6 +82,22 @@ class Policy(msgspec.Struct, frozen=True):
         if group is None:
             return name in good
         return sum(self._met(member, good) for member in group.members) >= group.needed
+
+
+def _witness(vkey: str, number: int) -> VerifyKey:
+    key = VerifyKey.from_text(vkey)
+    if key.type not in COSIGNATURES:
+        raise malformed(f"line {number} of the policy: not the key of a witness, but of a log")
+    return key
+
+
+def _check_apart(logs: Iterable[VerifyKey], witnesses: Mapping[str, VerifyKey]) -> None:
+    """Whoever holds one key vouches once: two names for it, or a log's own, make no quorum."""
+    known = {key.public: "a log" for key in logs}
+    for name, key in witnesses.items():
+        other = known.setdefault(key.public, name)
+        if other != name:
+            raise malformed(f"the policy has the key of witness {name} for {other} as well")
 
 
 def _free(name: str, witnesses: dict[str, VerifyKey], groups: dict[str, Group]) -> bool:
