@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 import time
+from http.client import HTTPConnection
 
 import pytest
 
@@ -54,6 +56,22 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up_in_bounded_time(receiver)
     receiver.answer = slowly
     with pytest.raises(UsageError, match=r"no whole answer within 0\.1 s|timed out"):
         send(where(receiver), "GET", "/", seconds=0.1)
+
+
+def test_a_place_that_lets_connecting_take_all_the_time_is_not_asked(receiver, monkeypatch):
+    """The timer that bounds the whole answer has nothing to end then: it would drip for ever."""
+    timers, connect = [], HTTPConnection.connect
+
+    def late(line):
+        connect(line)
+        timers[0].function()
+
+    timer = threading.Timer
+    monkeypatch.setattr(threading, "Timer", lambda *given: timers.append(timer(*given)) or timers[0])
+    monkeypatch.setattr(HTTPConnection, "connect", late)
+    with pytest.raises(UsageError, match="no whole answer within 15 s"):
+        send(where(receiver), "GET", "/")
+    assert receiver.got == []
 
 
 def test_nobody_there_is_said_without_the_secret(receiver):

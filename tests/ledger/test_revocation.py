@@ -4,9 +4,13 @@ import pytest
 
 from sealtrail.errors import LedgerError
 from sealtrail.ledger.checkpoint import Checkpoint
+from sealtrail.ledger.merkle import leaf_hash
 from sealtrail.ledger.note import VerifyKey, sign_note
+from sealtrail.ledger.proof import TlogProof
+from sealtrail.ledger.recover import handovers_of
 from sealtrail.ledger.revocation import Revocation, limits, revocations_in
 from sealtrail.ledger.sign import TrailKey, load_key, read_vkey
+from sealtrail.ledger.verify import verify
 
 KEY, OTHER = (TrailKey("a/audit", bytes([n]) * 32).key for n in (1, 2))
 
@@ -112,3 +116,19 @@ def test_a_key_that_was_revoked_and_never_replaced_vouches_for_nothing_above(ins
     key = read_vkey(installation.data / "keys" / "audit.vkey")
     assert installation.verify(revoked=[Revocation(key, 100)]).verdict == "intact"
     assert installation.verify(revoked=[Revocation(key, 3)]).verdict == "tampered"
+
+
+def test_a_receipt_by_a_thief_is_not_intact_for_who_knows_of_the_hand_over_and_the_theft(stolen, tmp_path):
+    """Between the theft and the hand-over the thief's checkpoints look like the log's own."""
+    entry = b"never recorded"
+    note = sign_note(Checkpoint(stolen.thief.key.name, 1, leaf_hash(entry)).text, [stolen.thief]).data
+    path = tmp_path / "receipt"
+    path.write_text(TlogProof(0, (), note).text)
+    given = {"handovers": handovers_of(stolen.installation.folder()), "entry": entry, "workers": 1}
+    for key in (stolen.new, stolen.thief.key):
+        report = verify(path, keys=[key], revoked=[Revocation(stolen.thief.key, 0)], **given)
+        assert report.verdict == "unchecked", report.lines()
+        assert any("may be a thief's" in line for line in report.lines())
+        assert (
+            verify(path, keys=[key], revoked=[Revocation(stolen.thief.key, 1)], **given).verdict == "intact"
+        )

@@ -19,6 +19,7 @@ from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.consistency import prove_consistency_of
 from sealtrail.ledger.export import export_tlog
 from sealtrail.ledger.note import VerifyKey, sign_note
+from sealtrail.ledger.proof import TlogProof
 from sealtrail.ledger.reader import LedgerReader
 from sealtrail.ledger.rotation import prepare
 from sealtrail.ledger.sign import TrailKey, open_key
@@ -388,3 +389,45 @@ def test_an_old_key_signs_nothing_behind_its_hand_over(installation, tmp_path, c
     assert ours(tmp_path / "log", tmp_path / "key", []) == "tampered"
     assert products(tmp_path / "log", tmp_path / "key", []) == "tampered"
     assert "and may" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("entries", "verdict"), [(4, "unchecked"), (40, "tampered")], ids=["short", "long"])
+def test_a_log_beside_the_one_that_was_handed_over_is_not_intact(
+    build, installation, tmp_path, entries, verdict
+):
+    """A retired key that was stolen signs other entries, and shows the true hand-overs with them."""
+    installation.write("audit", 10)
+    installation.sign()
+    keys = installation.data / "keys"
+    stolen = open_key(keys, "audit")
+    installation.rotate()
+    reader = LedgerReader(installation.data, volume_entries=1024)
+    (one,) = reader.handovers("audit")
+    reader.close()
+    other = build("other")
+    other.write("audit", entries)
+    other.sign()
+    reader = LedgerReader(other.data, volume_entries=1024)
+    made = export_tlog(reader, "audit", tmp_path / "log")
+    reader.close()
+    assert (made.size > one.size) == (entries == 40)
+    # Behind the hand-over only the new key can sign; even that makes no second past of what it took over.
+    signer = stolen if made.size < one.size else open_key(keys, "audit")
+    text = Checkpoint(stolen.key.name, made.size, made.root).text
+    (tmp_path / "log" / "checkpoint").write_bytes(sign_note(text, [signer]).data)
+    for known in (one.old, one.new):
+        (tmp_path / "key").write_text(known.text)
+        (tmp_path / "log" / "handovers").unlink(missing_ok=True)
+        if signer.key == known:
+            assert ours(tmp_path / "log", tmp_path / "key", []) == "intact"
+        (tmp_path / "log" / "handovers").write_bytes(one.data)
+        assert ours(tmp_path / "log", tmp_path / "key", []) == verdict
+        assert products(tmp_path / "log", tmp_path / "key", []) == verdict
+
+
+def test_hand_overs_that_name_no_key_are_tampering_and_no_crash(exported, tmp_path):
+    shutil.copytree(exported.log, tmp_path / "log")
+    note = (exported.log / "checkpoint").read_bytes()
+    entry = b'{"sealtrail.key.old":7,"sealtrail.key.new":7}'
+    (tmp_path / "log" / "handovers").write_text(TlogProof(0, (), note, entry).text + "\n")
+    assert ours(tmp_path / "log", exported.key, []) == "tampered"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from http.client import HTTPConnection
 
 import pytest
 
@@ -72,6 +73,21 @@ def test_a_server_that_says_nothing_is_given_up_when_asked(ship):
         assert failed
         with pytest.raises(UsageError):
             line.ask("GET", "/b")
+
+
+def test_a_server_that_lets_connecting_take_all_the_time_is_not_asked(door, ship, monkeypatch):
+    """Giving up found nothing to shut down, and each byte of a slow answer is in time by itself."""
+    there, connect = door(ship.answer(200, b"late")), HTTPConnection.connect
+    line = line_to(there.url, ship.KEY)
+
+    def late(connection: HTTPConnection) -> None:
+        line.abort()
+        connect(connection)
+
+    monkeypatch.setattr(HTTPConnection, "connect", late)
+    with pytest.raises(UsageError, match="given up"):
+        line.ask("GET", "/a")
+    assert there.asked == []
 
 
 def test_redirects_are_answers_and_not_followed(door, ship):

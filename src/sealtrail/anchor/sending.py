@@ -65,6 +65,8 @@ def send(
     try:
         line.connect()
         used.append(line.sock)  # the library forgets it where the answer is to be the last one
+        if late.is_set():  # while it was connected to: the timer found nothing to end
+            raise TimeoutError
         line.request(method, target, body, sent)
         with line.getresponse() as answer:
             data = answer.read(MAX_BYTES + 1)

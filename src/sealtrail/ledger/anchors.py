@@ -97,6 +97,9 @@ class Anchors:
             chain.check(note, checkpoint.size)
             if keys[0].name != origin:
                 report.problem(None, f"{keys[0].name} signed it, and it speaks of {origin}", file)
+            # What the next key took over counts, and nobody can tell from this alone whether it did.
+            if doubt := self.doubtful(note, checkpoint.size, chain):
+                report.unchecked(f"{doubt}: it may be a thief's, and says nothing")
         except TamperedError as error:
             doubt = self.doubtful(note, checkpoint.size, chain)
             if doubt:

@@ -182,11 +182,7 @@ class Key:
         data = bytes_in(encoded)
         self.name, self.public = name_in(name), data[1:]
         self.id = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4]
-        self.text, self.first, self.last = (
-            text.strip(),
-            -1,
-            2**63,
-        )  # sizes at which it took over, and handed over
+        self.text, self.first, self.last = text.strip(), -1, 2**63  # sizes: took over at, handed over at
         if data[:1] != b"\x01" or len(data) != 33 or self.id.hex() != hint:
             raise ValueError(f"not the public key of a log: {text[:60]!r}")
 
@@ -244,6 +240,7 @@ class Check:
     def __init__(self, keys: list[Key], kept: list[Checkpoint]) -> None:
         self.keys, self.kept = keys, kept
         self.open: list[str] = []
+        self.handed: list[Checkpoint] = []
         self.anchored = 0
 
     def signatures(self, new: Checkpoint) -> None:
@@ -264,7 +261,7 @@ class Check:
         """(5b) From a known key to the next and the one before, by entries that name both, under a checkpoint
         that both signed: the receipts of these entries, each with the entry, an empty line behind each.
         """
-        steps: list[tuple[Key, Key, int]] = []
+        steps: list[tuple[Key, Key, int, Checkpoint]] = []
         parts = data.decode().split("\n\n")
         if parts.pop() or len(parts) % 3:
             raise ValueError("cut short")
@@ -282,21 +279,23 @@ class Check:
                 raise Tampered("one hand-over does not go on from the one before")
             note.demand([old])
             note.demand([new])
-            steps.append((old, new, note.size))
+            steps.append((old, new, note.size, note))
         known = {key.text: key for key in self.keys}
-        for old, new, size in steps:
+        for old, new, size, _ in steps:
             if old.text in known:
                 known[old.text].last, known.setdefault(new.text, new).first = size, size
-        for old, new, size in reversed(steps):
+        for old, new, size, _ in reversed(steps):
             if new.text in known:
                 known[new.text].first, known.setdefault(old.text, old).last = size, size
         self.keys = list(known.values())
+        self.handed = [note for old, _, _, note in steps if old.text in known]
 
     def hold(self, kept: Checkpoint, root: bytes) -> None:
-        """(5c) What was kept elsewhere, against the root of as many entries here."""
+        """(5c) What was kept elsewhere, or handed over, against the root of as many entries here."""
         if kept.root != root:
-            raise Tampered(f"rewritten: its first {kept.size} entries are not those that were kept")
-        self.anchored = max(self.anchored, kept.size)
+            what = "handed over" if kept in self.handed else "kept"
+            raise Tampered(f"rewritten: its first {kept.size} entries are not those that were {what}")
+        self.anchored = max(self.anchored, 0 if kept in self.handed else kept.size)
 
     def log(self, folder: Path) -> Checkpoint:
         """(5d) Every entry leads to the root that was signed, and every tile is what the entries give."""
@@ -306,15 +305,18 @@ class Check:
             raise Tampered(f"its checkpoint: {error}") from None
         try:
             self.hand_overs(read(folder / "handovers") if (folder / "handovers").exists() else b"")
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Tampered(f"its handovers: {error!r}") from None
         self.signatures(new)
+        for handed in self.handed:  # a retired key, stolen, could sign a shorter log of other entries
+            if handed.size > new.size:
+                self.open.append(f"cut off, or an export broke off: {handed.size} entries were handed over")
         roots: list[bytes] = []  # of every 256 entries, and of those behind the last 256
         for first in range(0, new.size, 256):
             entries = bundle(folder, first // 256, min(256, new.size - first))
             leaves = [leaf_hash(entry) for entry in entries]
             tile(folder, "0", first // 256, leaves)
-            for kept in self.kept:
+            for kept in [*self.handed, *self.kept]:
                 if first < kept.size <= first + len(leaves):
                     self.hold(kept, root_of([*roots, root_of(leaves[: kept.size - first])]))
             roots.append(root_of(leaves))

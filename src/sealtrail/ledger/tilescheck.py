@@ -9,6 +9,7 @@ from sealtrail.errors import LedgerError, SealtrailError
 from sealtrail.ledger.anchors import Anchors
 from sealtrail.ledger.checkpoint import Checkpoint
 from sealtrail.ledger.files import read_file
+from sealtrail.ledger.handover import Handover
 from sealtrail.ledger.layout import (
     CHECKPOINT,
     HANDOVERS,
@@ -45,10 +46,28 @@ def check_tiles(folder: Path, anchors: Anchors) -> TrailReport:
         report.problem(None, error.what, HANDOVERS)
         handovers = []
     chain = anchors.check_signature(report, checkpoint, note, CHECKPOINT, handovers)
-    reading = _Tiles(folder, checkpoint, report, set(anchors.sizes(checkpoint.origin)))
+    # Those of the folder: they were exported with this checkpoint or an earlier one, never with a later.
+    handed = [one for one in chain.handovers if one in handovers]
+    wanted = {*anchors.sizes(checkpoint.origin), *(one.size for one in handed)}
+    reading = _Tiles(folder, checkpoint, report, wanted)
     reading.run()
+    for one in handed:
+        _handed_over(report, one, reading.roots.get(one.size))
     anchors.judge(report, chain, reading.roots.get, note)
     return report
+
+
+def _handed_over(report: TrailReport, one: Handover, root: bytes | None) -> None:
+    """A hand-over is a checkpoint that both keys signed: a retired key, stolen, signs nothing beside it.
+
+    One that lies beyond the log accuses nobody: an export into the folder of an earlier one puts it there
+    before its checkpoint.
+    """
+    if one.size > report.size:
+        what = f"the log was handed over to another key at {one.size:,} entries, and {report.size:,} are here"
+        report.unchecked(f"{what}: it was cut off, or an export into this folder broke off")
+    elif root is not None and root != one.root:
+        report.problem(0, f"rewritten: its first {one.size:,} entries are not those that were handed over")
 
 
 class _Tiles:

@@ -72,6 +72,10 @@ class Line:
         connection = self._connection()
         whole = False
         try:
+            if connection.sock is None:
+                connection.connect()
+                if self._aborted:  # meanwhile, and there was nothing to shut down
+                    raise ConnectionAbortedError("it was given up")
             try:
                 connection.request(method, target, body, dict(headers))
             except ConnectionError:
