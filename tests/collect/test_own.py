@@ -152,3 +152,14 @@ def test_a_divergence_is_told_once_however_often_it_is_seen():
     assert voice.line(other)[1]["sealtrail.emitter"] not in {emitter for emitter, _ in identities}
     for line, fields in lines:
         assert check_line(line, reserved=True) == fields
+
+
+def test_what_a_hostile_place_shows_fits_an_entry_and_is_still_a_note():
+    note = f"{'x' * 2000}\n5\nroot\n\n" + "\u2014 a line\n" * 20_000
+    event = diverged_event("audit", 5, "r", "an anchor", "\1" * 60_000, shown=note)
+    shown = event["sealtrail.details"]["shown"]
+    assert note.startswith(shown)
+    assert shown.endswith("\u2014 a line\n")
+    assert len(Voice(lambda: NOW).line(event)[0]) < 65_000
+    worst = diverged_event("audit", 5, "r", "an anchor", "\1" * 60_000, shown="\1" * 60_000)
+    assert len(Voice(lambda: NOW).line(worst)[0]) < 65_000

@@ -18,6 +18,10 @@ from sealtrail.event.fields import ECS_VERSION, SCHEMA_VERSION
 
 SOURCE: Final = "collector"
 
+# Of what lies elsewhere, which is hostile: both fit an entry, with six bytes for each character of it.
+MAX_WHAT: Final = 1_000  # characters of what is said of it
+MAX_SHOWN: Final = 8_000  # characters of a note: its log's signature comes before others'
+
 HEAD: Final = "sealtrail.head"
 SUCCESSOR: Final = "sealtrail.successor"
 STARTED: Final = "sealtrail.started"
@@ -77,7 +81,10 @@ def diverged_event(trail: str, size: int, root: str, where: str, what: str, *, s
     `size` and `root` (base64) are what is shown there. Named after what it says: an anchor that is looked at
     every minute, and after every start, is told of once.
     """
+    what = what[:MAX_WHAT]
     told = "\n".join((trail, str(size), root, where, what)).encode()
+    if len(shown) > MAX_SHOWN:  # whole lines, so that what is left is still a note
+        shown = f"{shown[:MAX_SHOWN].rpartition(chr(10))[0]}\n"
     return {
         "event.action": DIVERGED,
         "event.type": ["error"],
