@@ -9,7 +9,14 @@ import msgspec
 import pytest
 
 from sealtrail.collect.intake import read_body, read_line
-from sealtrail.collect.own import Voice, diverged_event, head_event, successor_event
+from sealtrail.collect.own import (
+    Voice,
+    diverged_event,
+    head_event,
+    revoke_event,
+    rotate_event,
+    successor_event,
+)
 from sealtrail.collect.spools import SpoolFollower
 from sealtrail.errors import EventError
 from sealtrail.event import canonical, check
@@ -163,3 +170,11 @@ def test_what_a_hostile_place_shows_fits_an_entry_and_is_still_a_note():
     assert len(Voice(lambda: NOW).line(event)[0]) < 65_000
     worst = diverged_event("audit", 5, "r", "an anchor", "\1" * 60_000, shown="\1" * 60_000)
     assert len(Voice(lambda: NOW).line(worst)[0]) < 65_000
+
+
+def test_no_reason_is_too_long_for_the_event_that_gives_it():
+    for event in (
+        rotate_event("audit", "old", "new", "me", "\1" * 70_000),
+        revoke_event("audit", "old", "new", 5, "me", "\1" * 70_000),
+    ):
+        assert len(Voice(lambda: NOW).line(event)[0]) < 65_000

@@ -19,7 +19,7 @@ from sealtrail.event.fields import ECS_VERSION, SCHEMA_VERSION
 SOURCE: Final = "collector"
 
 # Of what lies elsewhere, which is hostile: both fit an entry, with six bytes for each character of it.
-MAX_WHAT: Final = 1_000  # characters of what is said of it
+MAX_WHAT: Final = 1_000  # characters of what is said of it, or given as a reason
 MAX_SHOWN: Final = 8_000  # characters of a note: its log's signature comes before others'
 
 HEAD: Final = "sealtrail.head"
@@ -103,7 +103,7 @@ def rotate_event(trail: str, old: str, new: str, by: str, reason: str, request: 
     return {
         "event.action": ROTATE,
         "event.type": ["change"],
-        "event.reason": reason or "a new signing key, from the checkpoint on that both keys sign",
+        "event.reason": reason[:MAX_WHAT] or "a new signing key, from the checkpoint on that both keys sign",
         "user.id": by,
         "sealtrail.range.trail": trail,
         "sealtrail.key.old": old,
@@ -117,7 +117,7 @@ def revoke_event(trail: str, old: str, new: str, size: int, by: str, reason: str
     return {
         "event.action": REVOKE,
         "event.type": ["change"],
-        "event.reason": reason or "not to be trusted above this size",
+        "event.reason": reason[:MAX_WHAT] or "not to be trusted above this size",
         "user.id": by,
         "sealtrail.range.trail": trail,
         "sealtrail.range.first": size,
