@@ -93,7 +93,14 @@ def fields(folder: Path) -> Flask:
         openapi={
             "openapi": "3.1.0",
             "info": {"title": "shop", "version": "1.4.2"},
-            "paths": {"/api/orders/{number}": {"post": {"security": [{"bearer": ["orders:write"]}]}}},
+            "paths": {
+                "/api/orders/{number}": {
+                    "post": {
+                        "security": [{"bearer": ["orders:write"]}],
+                        "parameters": [{"name": name, "in": "query"} for name in ("expand", "page")],
+                    }
+                }
+            },
         },
     )
     return app

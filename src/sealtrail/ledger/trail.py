@@ -65,6 +65,7 @@ class _Active:
         self._firsts = array("Q")
         self._offsets = array("Q")
         self.tiles: list[bytes] = []
+        self._last: tuple[int, list[bytes]] = (0, [])  # the block that was read last: bundles are smaller
 
     def extend(self) -> None:
         """Parse what was appended since. Cheap when nothing was."""
@@ -74,6 +75,7 @@ class _Active:
         if length < self._offset:  # a new writer cut off a tail; what is below it did not change
             self._seen, self._offset, self.size = -1, 0, 0
             self._firsts, self._offsets, self.tiles = array("Q"), array("Q"), []
+            self._last = (0, [])
         for offset, behind, found in whole_frames(self._fd, self._base + self.size, self._end, self._offset):
             self._firsts.append(self._base + self.size)
             self._offsets.append(offset)
@@ -84,11 +86,15 @@ class _Active:
 
     def block(self, index: int) -> tuple[int, list[bytes]]:
         """(index of the first, entries) of the frame that holds `index`."""
+        first, entries = self._last
+        if first <= index < first + len(entries):
+            return self._last
         number = bisect_right(self._firsts, index) - 1
         found = frame_at(self._fd, self._offsets[number])
         if found is None or not found[2]:
             raise TamperedError(f"{active_name(self.volume)} changed while it was read", index=index)
-        return self._firsts[number], split_records(found[1][: found[0].payload])
+        self._last = self._firsts[number], split_records(found[1][: found[0].payload])
+        return self._last
 
     def close(self) -> None:
         os.close(self._fd)
